@@ -1,0 +1,148 @@
+"""What an action is, and what it gets.
+
+An action is one file.  ``parse`` turns the request head into a frozen input and is pure; ``run``
+(or ``begin`` for a streamed body) does the work.  Both of the latter *block*: the room above calls
+them in one job on a pool thread, so that a small request costs one hop.  Nothing here sees HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from s3daemon.auth.identity import Identity
+from s3daemon.store.interfaces import BucketInfo, IBuckets, IObjects, IReader, IUploads
+from s3daemon.wire.message import Fields, S3Request
+
+#: Bodies up to this many bytes are read in the action's own job and sent with the head.
+INLINE_BYTES = 65536
+
+
+@attrs.frozen
+class Slice:
+    """A body that is part of an open object.  Whoever sends it closes the reader."""
+
+    reader: IReader
+    offset: int
+    length: int
+
+
+@attrs.frozen
+class Answer:
+    """What goes back: status, header fields, and a body of bytes or a piece of a file.
+
+    A HEAD answer carries no body but the Content-Length of the GET in ``fields``; otherwise
+    Content-Length is the room's above to set.
+    """
+
+    status: int = 200
+    fields: Fields = ()
+    body: bytes | Slice = b""
+
+
+@attrs.frozen
+class Limits:
+    """What the operator allows; sizes in bytes.
+
+    :ivar metadata: all user metadata of an object, names and values (S3: 2 KB).
+    :ivar min_part: least size of a part that is not the last (S3: 5 MiB).
+    :ivar document: longest XML body of a request.
+    :ivar strict_names: CreateBucket on an aws endpoint takes S3's bucket names only.
+    """
+
+    metadata: int = 2048
+    min_part: int = 5 * 1024 * 1024
+    document: int = 4 * 1024 * 1024
+    strict_names: bool = True
+
+
+@attrs.frozen
+class Context:
+    """One request's world: the store, who asks, and when.
+
+    :ivar now_ns: the time of the request, nanoseconds since the epoch.
+    :ivar may: the one decision function: (caller, operation, bucket, key) -> None, or it raises
+        AccessDenied.
+    :ivar display_name: canonical id -> name to show beside it.
+    """
+
+    buckets: IBuckets
+    objects: IObjects
+    uploads: IUploads
+    caller: Identity
+    operation: str
+    may: Callable[[Identity, str, BucketInfo, str], None]
+    display_name: Callable[[str], str]
+    limits: Limits = Limits()
+    now_ns: int = 0
+    region: str = "us-east-1"
+
+    def bucket(self, name: str, key: str = "", operation: str = "") -> BucketInfo:
+        """The bucket, if it is there and the caller may do this in it.
+
+        :raises s3daemon.store.interfaces.NoSuchBucket:
+        :raises errors.AccessDenied:
+        """
+        info = self.buckets.get(name)
+        self.may(self.caller, operation or self.operation, info, key)
+        return info
+
+
+class ISink(Protocol):
+    """Where a streamed body goes.  All methods block; one caller at a time."""
+
+    def write(self, data: Sequence[bytes]) -> None:
+        """Take the next pieces of the body as it came over the wire (aws-chunked is decoded here)."""
+
+    def finish(self) -> Answer:
+        """The body is whole: check it, publish it, answer.  Aborts itself when it raises."""
+
+    def abort(self) -> None:
+        """The body will never be whole.  May be called at any time, more than once."""
+
+
+class ParseFn(Protocol):
+    """Head -> input; pure; raises :class:`s3daemon.wire.errors.S3Error`."""
+
+    def __call__(self, request: S3Request, /) -> Any:
+        """Read what this action needs from the head."""
+
+
+@attrs.frozen
+class Action:
+    """An action without a body: ``run(context, input)``.
+
+    :ivar name: as in the S3 API reference.
+    """
+
+    name: str
+    parse: ParseFn
+    run: Callable[[Context, Any], Answer]
+
+
+@attrs.frozen
+class DocumentAction:
+    """An action with a small document as its body: ``run(context, input, document)``."""
+
+    name: str
+    parse: ParseFn
+    run: Callable[[Context, Any, bytes], Answer]
+
+
+@attrs.frozen
+class UploadAction:
+    """An action with a streamed body: ``begin(context, input)`` gives the sink."""
+
+    name: str
+    parse: ParseFn
+    begin: Callable[[Context, Any], ISink]
+
+
+AnyAction = Action | DocumentAction | UploadAction
+
+__all__ = [
+    "INLINE_BYTES", "Action", "Answer", "AnyAction", "Context", "DocumentAction", "ISink", "Limits",
+    "Slice", "UploadAction",
+]

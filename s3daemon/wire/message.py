@@ -1,0 +1,62 @@
+"""One S3 request as an action reads it, and the answer it gives: values only.
+
+The HTTP room turns a head into an :class:`S3Request` and an :class:`Answer` into bytes; nothing in
+between sees a socket.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+
+class Personality(enum.Enum):
+    """Which S3 an endpoint shows.
+
+    ``AWS`` knows only what was put as an object.  ``ALLUXIO`` shows every directory as a zero-byte
+    object ``name/``, as the Alluxio proxy does.
+    """
+
+    AWS = "aws"
+    ALLUXIO = "alluxio"
+
+
+@attrs.frozen
+class S3Request:
+    """The head of one request, decoded; the body is not here.
+
+    :ivar method: ``GET``, ``PUT`` ...
+    :ivar bucket: bucket name, percent-decoded; "" at the service.
+    :ivar key: object key, percent-decoded once, exactly as sent otherwise; "" at a bucket.
+    :ivar query: decoded parameters; of a repeated name the first value; "" for a bare name.
+    :ivar headers: lower-case names; values of repeated fields joined by ``,``; text is UTF-8 where
+        it decodes, else ISO 8859-1.
+    :ivar base: the path in front of the bucket, ``/api/v1/s3`` or "".
+    :ivar host: the Host header.
+    :ivar length: bytes of the *decoded* body when announced (Content-Length, or
+        x-amz-decoded-content-length of an aws-chunked body); None when it is not.
+    :ivar chunked_body: the body is aws-chunked.
+    """
+
+    method: str
+    bucket: str = ""
+    key: str = ""
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    personality: Personality = Personality.AWS
+    base: str = ""
+    host: str = ""
+    secure: bool = False
+    length: int | None = None
+    chunked_body: bool = False
+
+    @property
+    def resource(self) -> str:
+        """The path an error names: ``/bucket/key``."""
+        return "/" + (self.bucket + ("/" + self.key if self.key else "") if self.bucket else "")
+
+
+#: Header fields of an answer: (name as it goes on the wire, value), in order.
+Fields = tuple[tuple[str, str], ...]
