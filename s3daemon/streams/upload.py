@@ -1,0 +1,169 @@
+"""A request body on its way into a sink: received by the reactor, taken in by pool threads.
+
+While one piece is hashed and written on a thread the next is received; no thread ever waits for
+the client.  What is received and not yet taken in is bounded: above ``HIGH`` bytes the producer is
+paused, below ``LOW`` it goes on.  A small body is kept until it is whole and then costs one job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from s3daemon.streams.pool import IPool
+
+#: Bodies up to this many bytes are taken in by one job when they are whole.
+SMALL = 256 * 1024
+#: Bytes that make a job worth its hop.
+BATCH = 512 * 1024
+#: Bytes in memory above which the client is paused, and below which it goes on.
+HIGH = 4 * 1024 * 1024
+LOW = 1024 * 1024
+
+R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
+
+
+class Sink(Protocol[R_co]):
+    """Where the bytes go; all of it blocks and runs on pool threads, one call at a time."""
+
+    def write(self, data: Sequence[bytes]) -> None:
+        """Take the next pieces."""
+
+    def finish(self) -> R_co:
+        """The body is whole."""
+
+    def abort(self) -> None:
+        """The body will never be whole.  May be called more than once."""
+
+
+@implementer(IConsumer)
+class Upload(Generic[R]):
+    """The consumer of one body.
+
+    :param begin: makes the sink; runs on a pool thread, with the first job.
+    :param length: bytes announced, or None.
+    :param failed: called (on the reactor) as soon as the sink fails while the body still arrives,
+        so that the client can be refused at once; :meth:`finish` then fails with the same error.
+    """
+
+    def __init__(
+        self,
+        pool: IPool,
+        begin: Callable[[], Sink[R]],
+        length: int | None,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pool = pool
+        self._begin = begin
+        self._hold = length is not None and length <= SMALL
+        self._failed = failed
+        self._sink: Sink[R] | None = None
+        self._pieces: list[bytes] = []
+        self._pending = 0
+        self._taking = 0
+        self._error: Failure | None = None
+        self._job: Deferred[None] | None = None
+        self._producer: IPushProducer | None = None
+        self._paused = False
+
+    # -- IConsumer ---------------------------------------------------------
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        """The body's source; only push producers."""
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        """The source has no more."""
+        self._producer = None
+
+    def write(self, data: bytes) -> None:
+        """Take received bytes; never blocks."""
+        if self._error is not None:
+            return
+        self._pieces.append(data)
+        self._pending += len(data)
+        if not self._hold and self._job is None and self._pending >= BATCH:
+            self._start()
+        if self._pending + self._taking > HIGH and not self._paused and self._producer is not None:
+            self._paused = True
+            self._producer.pauseProducing()
+
+    # -- the life of an upload ----------------------------------------------------
+
+    def open(self) -> Deferred[None]:
+        """Make the sink now, before any byte is asked for; fails with what refuses it."""
+        return self._pool.run(self._open)
+
+    async def finish(self) -> R:
+        """The body is whole: hand over the rest and finish.  Nothing stays open when it fails."""
+        while self._job is not None:
+            await self._idle()
+        if self._error is not None:
+            self._error.raiseException()
+        pieces, self._pieces = self._pieces, []
+        return await self._pool.run(self._last, pieces)
+
+    async def abort(self) -> None:
+        """The body will never be whole: drop what there is."""
+        self._pieces, self._hold = [], True
+        while self._job is not None:
+            await self._idle()
+        if self._sink is not None:
+            await self._pool.run(self._sink.abort)
+
+    # -- on the reactor -----------------------------------------------------------
+
+    def _start(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        self._taking, self._pending = self._pending, 0
+        self._job = self._pool.run(self._take, pieces)
+        self._job.addBoth(self._taken)
+
+    def _taken(self, result: None | Failure) -> None:
+        self._job, self._taking = None, 0
+        if isinstance(result, Failure):
+            self._error = result
+            self._pieces, self._pending = [], 0
+            self._failed()
+            return
+        if not self._hold and self._pending >= BATCH:
+            self._start()
+        if self._paused and self._pending + self._taking < LOW:
+            self._paused = False
+            if self._producer is not None:
+                self._producer.resumeProducing()
+
+    def _idle(self) -> Deferred[None]:
+        """Fires when the job under way has been dealt with."""
+        done: Deferred[None] = Deferred()
+        assert self._job is not None
+        self._job.addCallback(done.callback)
+        return done
+
+    # -- on a pool thread ----------------------------------------------------------
+
+    def _open(self) -> None:
+        if self._sink is None:
+            self._sink = self._begin()
+
+    def _take(self, pieces: list[bytes]) -> None:
+        self._open()
+        assert self._sink is not None
+        try:
+            self._sink.write(pieces)
+        except BaseException:
+            self._sink.abort()
+            raise
+
+    def _last(self, pieces: list[bytes]) -> R:
+        if pieces:
+            self._take(pieces)
+        self._open()
+        assert self._sink is not None
+        return self._sink.finish()

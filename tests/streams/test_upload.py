@@ -1,0 +1,176 @@
+"""Bodies on their way into a sink."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred, ensureDeferred
+
+from s3daemon.streams.pool import SynchronousPool
+from s3daemon.streams.upload import BATCH, HIGH, SMALL, Upload
+
+
+class MemorySink:
+    def __init__(self, fail_at: int | None = None) -> None:
+        self.calls: list = []
+        self.fail_at = fail_at
+
+    def write(self, data):
+        if self.fail_at is not None and len(self.calls) >= self.fail_at:
+            raise OSError("full")
+        self.calls.append(b"".join(data))
+
+    def finish(self):
+        self.calls.append("finish")
+        return b"".join(c for c in self.calls if isinstance(c, bytes))
+
+    def abort(self):
+        self.calls.append("abort")
+
+
+class HandPool:
+    """Runs a job when the test says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list = []
+
+    def run(self, call, *args):
+        done: Deferred = Deferred()
+        self.jobs.append((call, args, done))
+        return done
+
+    def step(self) -> None:
+        call, args, done = self.jobs.pop(0)
+        try:
+            result = call(*args)
+        except Exception:
+            done.errback()
+        else:
+            done.callback(result)
+
+
+class Producer:
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def pauseProducing(self):
+        self.log.append("pause")
+
+    def resumeProducing(self):
+        self.log.append("resume")
+
+    def stopProducing(self):
+        self.log.append("stop")
+
+
+def outcome(coroutine):
+    got: list = []
+    ensureDeferred(coroutine).addBoth(got.append)
+    return got
+
+
+def test_small_body_is_one_job():
+    pool, sink = HandPool(), MemorySink()
+    upload: Upload = Upload(pool, lambda: sink, SMALL)
+    upload.write(b"a" * 1000)
+    upload.write(b"b")
+    got = outcome(upload.finish())
+    assert len(pool.jobs) == 1
+    pool.step()
+    assert got == [b"a" * 1000 + b"b"]
+    assert sink.calls == [b"a" * 1000 + b"b", "finish"]
+
+
+def test_empty_body_still_begins_and_finishes():
+    sink = MemorySink()
+    upload: Upload = Upload(SynchronousPool(), lambda: sink, 0)
+    assert outcome(upload.finish()) == [b""]
+    assert sink.calls == ["finish"]
+
+
+def test_large_body_goes_in_batches_in_order_one_job_at_a_time():
+    pool, sink = HandPool(), MemorySink()
+    upload: Upload = Upload(pool, lambda: sink, None)
+    pieces = [bytes([n]) * (BATCH // 2) for n in range(7)]
+    for piece in pieces:
+        upload.write(piece)
+    assert len(pool.jobs) == 1
+    got = outcome(upload.finish())
+    while pool.jobs:
+        assert len(pool.jobs) == 1
+        pool.step()
+    assert got == [b"".join(pieces)]
+
+
+def test_back_pressure_is_bounded_and_let_go():
+    pool, producer = HandPool(), Producer()
+    upload: Upload = Upload(pool, MemorySink, None)
+    upload.registerProducer(producer, True)
+    sent = 0
+    while "pause" not in producer.log:
+        upload.write(b"x" * 65536)
+        sent += 65536
+        assert sent <= HIGH + 65536
+    while pool.jobs:
+        pool.step()
+    assert producer.log == ["pause", "resume"]
+
+
+def test_failure_while_the_body_arrives_is_told_at_once_and_aborts():
+    pool, told = HandPool(), []
+    sink = MemorySink(fail_at=1)
+    upload: Upload = Upload(pool, lambda: sink, None, lambda: told.append(True))
+    upload.write(b"x" * BATCH)
+    pool.step()
+    upload.write(b"x" * BATCH)
+    assert told == []
+    pool.step()
+    assert told == [True]
+    assert sink.calls[-1] == "abort"
+    upload.write(b"ignored")
+    assert pool.jobs == []
+    (failure,) = outcome(upload.finish())
+    assert failure.check(OSError)
+
+
+def test_failure_of_begin_reaches_open_and_finish():
+    def refuse():
+        raise PermissionError("no")
+
+    upload: Upload = Upload(SynchronousPool(), refuse, None)
+    got: list = []
+    upload.open().addErrback(lambda f: got.append(f.type))
+    assert got == [PermissionError]
+    (failure,) = outcome(upload.finish())
+    assert failure.check(PermissionError)
+
+
+def test_failing_last_write_aborts():
+    sink = MemorySink(fail_at=0)
+    upload: Upload = Upload(SynchronousPool(), lambda: sink, 3)
+    upload.write(b"abc")
+    (failure,) = outcome(upload.finish())
+    assert failure.check(OSError)
+    assert sink.calls == ["abort"]
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_abort_waits_for_the_job_under_way(running):
+    pool, sink = HandPool(), MemorySink()
+    upload: Upload = Upload(pool, lambda: sink, None)
+    upload.write(b"x" * BATCH)
+    if not running:
+        pool.step()
+    upload.write(b"y" * BATCH)
+    got = outcome(upload.abort())
+    assert got == []
+    while pool.jobs:
+        pool.step()
+    assert got == [None]
+    assert sink.calls[-1] == "abort"
+
+
+def test_abort_before_anything_touches_nothing():
+    sink = MemorySink()
+    upload: Upload = Upload(SynchronousPool(), lambda: sink, None)
+    assert outcome(upload.abort()) == [None]
+    assert sink.calls == []
