@@ -1,0 +1,176 @@
+"""Objects of the memory store."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+
+import attrs
+from zope.interface import implementer
+
+from s3daemon.store.interfaces import (
+    Attributes,
+    IObjects,
+    IReader,
+    IWriter,
+    ListPage,
+    ListQuery,
+    NoSuchKey,
+    ObjectExists,
+    ObjectInfo,
+)
+from s3daemon.store.memory_tree import Entries, Stored, Tree, check_key
+from s3daemon.store.paging import list_objects
+
+
+@implementer(IReader)
+class MemoryReader:
+    """One version of one object."""
+
+    def __init__(self, info: ObjectInfo, content: bytes) -> None:
+        self.info = info
+        self._content = content
+
+    def fileno(self) -> int | None:
+        """See :meth:`IReader.fileno`: there is no descriptor."""
+        return None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """See :meth:`IReader.read`."""
+        return self._content[offset : offset + size]
+
+    def close(self) -> None:
+        """See :meth:`IReader.close`."""
+
+
+@implementer(IWriter)
+class MemoryWriter:
+    """New content for a key."""
+
+    def __init__(
+        self, objects: MemoryObjects, bucket: str, info: ObjectInfo, create_only: bool
+    ) -> None:
+        self._objects = objects
+        self._bucket = bucket
+        self._info = info
+        self._create_only = create_only
+        self._pieces: list[bytes] = []
+
+    def write(self, data: Sequence[bytes]) -> None:
+        """See :meth:`IWriter.write`."""
+        self._pieces.extend(bytes(piece) for piece in data)
+
+    def commit(self, etag: str) -> ObjectInfo:
+        """See :meth:`IWriter.commit`."""
+        content = b"".join(self._pieces)
+        self._pieces = []
+        return self._objects.publish(
+            self._bucket, attrs.evolve(self._info, etag=etag), content, self._create_only
+        )
+
+    def abort(self) -> None:
+        """See :meth:`IWriter.abort`."""
+        self._pieces = []
+
+
+@implementer(IObjects)
+class MemoryObjects:
+    """Objects of a :class:`s3daemon.store.memory.MemoryStore`."""
+
+    def __init__(self, tree: Tree, lock: threading.RLock) -> None:
+        self._tree = tree
+        self._lock = lock
+
+    def open(self, bucket: str, key: str) -> IReader:
+        """See :meth:`IObjects.open`."""
+        stored = self._find(bucket, key)
+        return MemoryReader(stored.info, stored.content)
+
+    def stat(self, bucket: str, key: str) -> ObjectInfo:
+        """See :meth:`IObjects.stat`."""
+        return self._find(bucket, key).info
+
+    def create(
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        create_only: bool = False,
+    ) -> IWriter:
+        """See :meth:`IObjects.create`."""
+        with self._lock:
+            self._tree.bucket_base(bucket)
+        check_key(key)
+        info = ObjectInfo(key, 0, 0, "", attributes, owner)
+        return MemoryWriter(self, bucket, info, create_only)
+
+    def publish(
+        self, bucket: str, info: ObjectInfo, content: bytes, create_only: bool
+    ) -> ObjectInfo:
+        """Make the content the object of ``info.key``; its size and time are filled in.
+
+        :raises NoSuchBucket: the bucket is gone.
+        :raises ObjectExists: create-only, and the key is taken.
+        """
+        with self._lock:
+            path = self._tree.bucket_base(bucket) + info.key
+            if create_only and path in self._tree.objects:
+                raise ObjectExists(info.key)
+            info = attrs.evolve(info, size=len(content), modified_ns=self._tree.clock())
+            self._tree.put(path, content, info)
+            return info
+
+    def copy(
+        self,
+        source: IReader,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        create_only: bool = False,
+    ) -> ObjectInfo:
+        """See :meth:`IObjects.copy`."""
+        content = source.read(0, source.info.size)
+        etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        writer = self.create(bucket, key, attributes, owner, create_only)
+        writer.write([content])
+        return writer.commit(etag)
+
+    def set_tags(self, bucket: str, key: str, tags: tuple[tuple[str, str], ...]) -> ObjectInfo:
+        """See :meth:`IObjects.set_tags`."""
+        with self._lock:
+            found = self._find(bucket, key)
+            path = self._tree.bucket_base(bucket) + key
+            info = attrs.evolve(
+                found.info, attributes=attrs.evolve(found.info.attributes, tags=tags)
+            )
+            if info.folder:
+                self._tree.folders[path].tags = tags
+            else:
+                self._tree.objects[path] = Stored(attrs.evolve(info, key=""), found.content)
+            return info
+
+    def delete(self, bucket: str, key: str, prune: bool = True) -> bool:
+        """See :meth:`IObjects.delete`."""
+        with self._lock:
+            base = self._tree.bucket_base(bucket)
+            check_key(key)
+            return self._tree.remove(base, key, prune)
+
+    def list(self, bucket: str, query: ListQuery) -> ListPage:
+        """See :meth:`IObjects.list`."""
+        with self._lock:
+            base = self._tree.bucket_base(bucket)
+            entries = Entries(self._tree.entries(base, query.folders))
+            return list_objects(entries, query, lambda _, key: self._find(bucket, key).info)
+
+    def _find(self, bucket: str, key: str) -> Stored:
+        with self._lock:
+            base = self._tree.bucket_base(bucket)
+            check_key(key)
+            stored = self._tree.find(base, key)
+        if stored is None:
+            raise NoSuchKey(key)
+        return Stored(attrs.evolve(stored.info, key=key), stored.content)

@@ -1,0 +1,222 @@
+"""Multipart uploads of the memory store."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+
+import attrs
+from zope.interface import implementer
+
+from s3daemon.store.interfaces import (
+    Attributes,
+    InvalidPart,
+    IPartWriter,
+    IUploads,
+    NoSuchUpload,
+    ObjectExists,
+    ObjectInfo,
+    PartInfo,
+    PartsPage,
+    PartTooSmall,
+    UploadInfo,
+    UploadsPage,
+    UploadsQuery,
+)
+from s3daemon.store.memory_tree import StoredPart, Tree, Upload, check_key
+from s3daemon.store.paging import list_uploads
+
+#: S3 user guide, "Multipart upload limits".
+MAX_PART_NUMBER = 10_000
+
+
+@implementer(IPartWriter)
+class MemoryPartWriter:
+    """The content of one part."""
+
+    def __init__(
+        self, uploads: MemoryUploads, bucket: str, key: str, upload_id: str, number: int
+    ) -> None:
+        self._uploads = uploads
+        self._where = (bucket, key, upload_id)
+        self._number = number
+        self._pieces: list[bytes] = []
+
+    def write(self, data: Sequence[bytes]) -> None:
+        """See :meth:`IPartWriter.write`."""
+        self._pieces.extend(bytes(piece) for piece in data)
+
+    def commit(self, etag: str) -> PartInfo:
+        """See :meth:`IPartWriter.commit`."""
+        content = b"".join(self._pieces)
+        self._pieces = []
+        return self._uploads.store_part(*self._where, self._number, content, etag)
+
+    def abort(self) -> None:
+        """See :meth:`IPartWriter.abort`."""
+        self._pieces = []
+
+
+@implementer(IUploads)
+class MemoryUploads:
+    """Uploads of a :class:`s3daemon.store.memory.MemoryStore`."""
+
+    def __init__(self, tree: Tree, lock: threading.RLock) -> None:
+        self._tree = tree
+        self._lock = lock
+
+    def create(
+        self, bucket: str, key: str, attributes: Attributes, owner: str | None
+    ) -> UploadInfo:
+        """See :meth:`IUploads.create`."""
+        with self._lock:
+            base = self._tree.bucket_base(bucket)
+            check_key(key)
+            now_ns = self._tree.clock()
+            info = UploadInfo(key, secrets.token_hex(16), owner, now_ns, attributes)
+            self._tree.uploads[info.upload_id] = Upload(base, info, now_ns)
+            return info
+
+    def get(self, bucket: str, key: str, upload_id: str) -> UploadInfo:
+        """See :meth:`IUploads.get`."""
+        with self._lock:
+            return self._find(bucket, key, upload_id).info
+
+    def write_part(
+        self, bucket: str, key: str, upload_id: str, number: int, size: int | None
+    ) -> IPartWriter:
+        """See :meth:`IUploads.write_part`.  :raises ValueError: no part can have this number."""
+        if not 1 <= number <= MAX_PART_NUMBER:
+            raise ValueError(f"part number {number}")
+        with self._lock:
+            self._find(bucket, key, upload_id)
+        return MemoryPartWriter(self, bucket, key, upload_id, number)
+
+    def store_part(
+        self, bucket: str, key: str, upload_id: str, number: int, content: bytes, etag: str
+    ) -> PartInfo:
+        """Make the content the part of its number.  :raises NoSuchUpload:"""
+        with self._lock:
+            upload = self._find(bucket, key, upload_id)
+            now_ns = self._tree.clock()
+            upload.touched_ns = now_ns
+            upload.parts[number] = StoredPart(content, etag, now_ns)
+            return PartInfo(number, len(content), etag, now_ns)
+
+    def list_parts(
+        self, bucket: str, key: str, upload_id: str, after: int, limit: int
+    ) -> PartsPage:
+        """See :meth:`IUploads.list_parts`."""
+        with self._lock:
+            upload = self._find(bucket, key, upload_id)
+            infos = [
+                PartInfo(number, len(part.content), part.etag, part.modified_ns)
+                for number, part in sorted(upload.parts.items())
+                if number > after
+            ]
+        chosen = tuple(infos[:limit])
+        more = bool(chosen) and len(infos) > limit
+        return PartsPage(chosen, chosen[-1].number if more else None)
+
+    def list(self, bucket: str, query: UploadsQuery) -> UploadsPage:
+        """See :meth:`IUploads.list`."""
+        with self._lock:
+            base = self._tree.bucket_base(bucket)
+            infos = [upload.info for upload in self._tree.uploads.values() if upload.base == base]
+        return list_uploads(infos, query)
+
+    def complete(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        parts: Sequence[tuple[int, str]],
+        min_part_size: int = 0,
+        create_only: bool = False,
+    ) -> ObjectInfo:
+        """See :meth:`IUploads.complete`."""
+        with self._lock:
+            try:
+                upload = self._find(bucket, key, upload_id)
+            except NoSuchUpload:
+                return self._completed(bucket, key, upload_id)
+            chosen = _choose(upload, parts, min_part_size)
+            path = upload.base + key
+            if create_only and path in self._tree.objects:
+                raise ObjectExists(key)
+            digests = b"".join(bytes.fromhex(part.etag) for part in chosen)
+            whole = hashlib.md5(digests, usedforsecurity=False).hexdigest()
+            content = b"".join(part.content for part in chosen)
+            info = ObjectInfo(
+                key=key,
+                size=len(content),
+                modified_ns=self._tree.clock(),
+                etag=f"{whole}-{len(chosen)}",
+                attributes=upload.info.attributes,
+                owner=upload.info.owner,
+                part_sizes=tuple(len(part.content) for part in chosen),
+                upload_id=upload_id,
+            )
+            self._tree.put(path, content, info)
+            del self._tree.uploads[upload_id]
+            return info
+
+    def abort(self, bucket: str, key: str, upload_id: str) -> None:
+        """See :meth:`IUploads.abort`."""
+        with self._lock:
+            self._find(bucket, key, upload_id)
+            del self._tree.uploads[upload_id]
+
+    def expire(
+        self,
+        before_ns: int,
+        limit: int = 1000,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """See :meth:`IUploads.expire`."""
+        with self._lock:
+            old = [i for i, u in self._tree.uploads.items() if u.touched_ns < before_ns]
+            count = 0
+            for upload_id in old[:limit]:
+                if should_stop():
+                    break
+                del self._tree.uploads[upload_id]
+                count += 1
+            return count
+
+    def _find(self, bucket: str, key: str, upload_id: str) -> Upload:
+        base = self._tree.bucket_base(bucket)
+        check_key(key)
+        upload = self._tree.uploads.get(upload_id)
+        if upload is None or upload.base != base or upload.info.key != key:
+            raise NoSuchUpload(upload_id)
+        return upload
+
+    def _completed(self, bucket: str, key: str, upload_id: str) -> ObjectInfo:
+        """The object that this upload became, as long as the key still holds it."""
+        stored = self._tree.find(self._tree.bucket_base(bucket), key)
+        if stored is None or stored.info.upload_id != upload_id:
+            raise NoSuchUpload(upload_id)
+        return attrs.evolve(stored.info, key=key)
+
+
+def _choose(
+    upload: Upload, parts: Sequence[tuple[int, str]], min_part_size: int
+) -> list[StoredPart]:
+    """The listed parts.  :raises InvalidPart, PartTooSmall:"""
+    chosen: list[StoredPart] = []
+    previous = 0
+    for number, etag in parts:
+        part = upload.parts.get(number)
+        if part is None or part.etag != etag or number <= previous:
+            raise InvalidPart(f"part {number}")
+        chosen.append(part)
+        previous = number
+    if not chosen:
+        raise InvalidPart("no part is listed")
+    for (number, _), part in zip(parts[:-1], chosen[:-1], strict=True):
+        if len(part.content) < min_part_size:
+            raise PartTooSmall(number, len(part.content), part.etag)
+    return chosen
