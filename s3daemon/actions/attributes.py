@@ -1,0 +1,58 @@
+"""What a request says about the object it makes: shared by all actions that make one."""
+
+from __future__ import annotations
+
+from s3daemon.actions.base import Limits
+from s3daemon.store.interfaces import Attributes
+from s3daemon.wire import headers, tagging
+from s3daemon.wire.errors import NotImplemented
+from s3daemon.wire.message import S3Request
+
+
+def parse(request: S3Request) -> Attributes:
+    """System attributes, user metadata and tags of the head; pure.
+
+    The size of the metadata is for :func:`check`, since it depends on the operator.
+
+    :raises NotImplemented, InvalidArgument, InvalidStorageClass, InvalidTag: the head asks for
+        what is not there, or for what S3 does not allow.
+    """
+    headers.refuse_unsupported(request)
+    tags = request.headers.get("x-amz-tagging", "")
+    return Attributes(
+        system=headers.system_attributes(request),
+        metadata=headers.user_metadata(request),
+        tags=tagging.parse_header(tags) if tags else (),
+    )
+
+
+def check(attributes: Attributes, limits: Limits) -> None:
+    """Hold them to the operator's limits.
+
+    :raises MetadataTooLarge:
+    """
+    if attributes.metadata:
+        headers.check_metadata(attributes.metadata, limits.metadata)
+
+
+def create_only(request: S3Request) -> bool:
+    """Whether the object may only be made where there is none: ``If-None-Match: *``.
+
+    Every other condition on a write would need a compare-and-swap, and is refused rather than
+    ignored.  If-Modified-Since is for GET and HEAD only (RFC 9110 section 13.1.3).
+
+    :raises NotImplemented:
+    """
+    found = request.headers
+    for name in ("if-match", "if-unmodified-since"):
+        if name in found:
+            raise NotImplemented(detail={"Header": name})
+    none_match = found.get("if-none-match")
+    if none_match is None:
+        return False
+    if none_match.strip() != "*":
+        raise NotImplemented(
+            "If-None-Match on a write is only implemented with the value *.",
+            detail={"Header": "if-none-match"},
+        )
+    return True

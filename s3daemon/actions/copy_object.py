@@ -1,0 +1,110 @@
+"""CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+
+Metadata and tags are the source's unless their directive is REPLACE; then they are the request's,
+and what the request does not give is empty.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from s3daemon.actions import attributes, copy_source
+from s3daemon.actions.base import Action, Answer, Context
+from s3daemon.actions.copy_source import CopySource
+from s3daemon.store.interfaces import Attributes
+from s3daemon.wire import xmlio
+from s3daemon.wire.dates import iso8601
+from s3daemon.wire.errors import InvalidArgument, InvalidRequest
+from s3daemon.wire.message import S3Request
+
+_NOTHING_CHANGES = (
+    "This copy request is illegal because it is trying to copy an object to itself without "
+    "changing the object's metadata, storage class, website redirect location or encryption "
+    "attributes."
+)
+
+
+@attrs.frozen
+class CopyObject:
+    """What the head of a copy says.
+
+    :ivar attributes: of the request; what is used of them, the two directives say.
+    """
+
+    bucket: str
+    key: str
+    source: CopySource
+    attributes: Attributes
+    replace_metadata: bool = False
+    replace_tags: bool = False
+    create_only: bool = False
+
+
+def parse(request: S3Request) -> CopyObject:
+    """Read the head; pure.
+
+    :raises S3Error: of :mod:`s3daemon.actions.attributes` and :mod:`s3daemon.actions.copy_source`;
+        InvalidArgument for an unknown directive; InvalidRequest for a copy to itself that changes
+        nothing.
+    """
+    source = copy_source.parse(request)
+    create_only = attributes.create_only(request)
+    wanted = CopyObject(
+        request.bucket,
+        request.key,
+        source,
+        attributes.parse(request),
+        _replaces(request, "x-amz-metadata-directive"),
+        _replaces(request, "x-amz-tagging-directive"),
+        create_only,
+    )
+    onto_itself = (source.bucket, source.key) == (request.bucket, request.key)
+    if onto_itself and not wanted.replace_metadata and not wanted.replace_tags:
+        raise InvalidRequest(_NOTHING_CHANGES)
+    return wanted
+
+
+def run(context: Context, wanted: CopyObject) -> Answer:
+    """Copy; what was at the target stays until the copy is whole."""
+    context.bucket(wanted.bucket, wanted.key)
+    given = wanted.attributes
+    if wanted.replace_metadata:
+        attributes.check(given, context.limits)
+    reader = copy_source.open_source(context, wanted.source)
+    try:
+        kept = reader.info.attributes
+        info = context.objects.copy(
+            reader,
+            wanted.bucket,
+            wanted.key,
+            Attributes(
+                system=given.system if wanted.replace_metadata else kept.system,
+                metadata=given.metadata if wanted.replace_metadata else kept.metadata,
+                tags=given.tags if wanted.replace_tags else kept.tags,
+            ),
+            context.caller.id,
+            wanted.create_only,
+        )
+    finally:
+        reader.close()
+    return Answer(
+        body=xmlio.document(
+            "CopyObjectResult",
+            xmlio.element("LastModified", iso8601(info.modified_ns)),
+            xmlio.element("ETag", f'"{info.etag}"'),
+        )
+    )
+
+
+def _replaces(request: S3Request, name: str) -> bool:
+    """Whether a directive says REPLACE; COPY is what it says when it is not there."""
+    value = request.headers.get(name, "COPY")
+    if value not in ("COPY", "REPLACE"):
+        raise InvalidArgument(
+            f"Unknown {'metadata' if 'metadata' in name else 'tagging'} directive.",
+            detail={"ArgumentName": name, "ArgumentValue": value},
+        )
+    return value == "REPLACE"
+
+
+ACTION = Action("CopyObject", parse, run)

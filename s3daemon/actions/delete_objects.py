@@ -1,0 +1,138 @@
+"""DeleteObjects: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+
+One bucket look-up, then one decision and one removal for each key; a key that fails is reported
+beside those that do not.  Content-MD5 is checked when it is given; S3 demands it or a checksum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from s3daemon.actions.base import Answer, Context, DocumentAction
+from s3daemon.actions.translate import s3_error
+from s3daemon.store.interfaces import BucketInfo, NoSuchBucket, StorageError
+from s3daemon.wire import digests, xmlio
+from s3daemon.wire.errors import MalformedXML, NotImplemented, S3Error
+from s3daemon.wire.message import Personality, S3Request
+
+_MOST = 1000
+#: Elements of an Object that are conditions; ignoring one would delete the wrong object.
+_CONDITIONS = ("ETag", "LastModifiedTime", "Size")
+
+
+@attrs.frozen
+class DeleteObjects:
+    """What the head of a POST ?delete says.
+
+    :ivar headers: of the request, for Content-MD5.
+    :ivar prune: take parents along that are left empty.
+    """
+
+    bucket: str
+    headers: Mapping[str, str]
+    prune: bool = True
+
+
+@attrs.frozen
+class Entry:
+    """One object to delete.
+
+    :ivar version: as given, "" where none is.
+    :ivar conditional: it has a condition.
+    """
+
+    key: str
+    version: str = ""
+    conditional: bool = False
+
+
+def parse(request: S3Request) -> DeleteObjects:
+    """Read the head; pure.  :raises InvalidDigest:"""
+    digests.content_md5(request.headers)
+    return DeleteObjects(
+        request.bucket, request.headers, request.personality is not Personality.ALLUXIO
+    )
+
+
+def parse_document(document: bytes) -> tuple[tuple[Entry, ...], bool]:
+    """The entries of a ``Delete`` document, and whether it wants to hear of errors only.
+
+    :raises MalformedXML: another document, no object, more than 1,000, or one without its key.
+    """
+    root = xmlio.parse(document, "Delete")
+    objects = xmlio.children(root, "Object")
+    if not 1 <= len(objects) <= _MOST:
+        raise MalformedXML
+    quiet = xmlio.child_text(root, "Quiet", "false").strip()
+    if quiet not in ("true", "false", "1", "0"):
+        raise MalformedXML
+    entries = []
+    for element in objects:
+        keys = xmlio.children(element, "Key")
+        if len(keys) != 1:
+            raise MalformedXML
+        entries.append(
+            Entry(
+                keys[0].text or "",
+                xmlio.child_text(element, "VersionId", ""),
+                any(xmlio.children(element, name) for name in _CONDITIONS),
+            )
+        )
+    return tuple(entries), quiet in ("true", "1")
+
+
+def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
+    """Delete what the document lists."""
+    digests.check_document(wanted.headers, document)
+    entries, quiet = parse_document(document)
+    bucket = context.buckets.get(wanted.bucket)
+    errors: dict[Entry, S3Error] = {}
+    # Backwards, so that a folder comes after what is in it and can go in the same request.
+    for entry in sorted(set(entries), key=lambda entry: entry.key, reverse=True):
+        error = _delete(context, bucket, entry, wanted.prune)
+        if error is not None:
+            errors[entry] = error
+    return Answer(body=xmlio.document("DeleteResult", *_results(entries, errors, quiet)))
+
+
+def _delete(context: Context, bucket: BucketInfo, entry: Entry, prune: bool) -> S3Error | None:
+    """Delete one object; the error if it cannot be done.
+
+    :raises NoSuchBucket: the bucket went while this ran, and the rest need not be tried.
+    """
+    try:
+        if entry.version not in ("", "null"):
+            raise NotImplemented("Versioning is not implemented; leave out the VersionId.")
+        if entry.conditional:
+            raise NotImplemented("Conditional deletes are not implemented.")
+        context.may(context.caller, "DeleteObject", bucket, entry.key)
+        context.objects.delete(bucket.name, entry.key, prune)
+    except NoSuchBucket:
+        raise
+    except (S3Error, StorageError) as error:
+        return s3_error(error, bucket=bucket.name, key=entry.key)
+    return None
+
+
+def _results(
+    entries: tuple[Entry, ...], errors: Mapping[Entry, S3Error], quiet: bool
+) -> Iterator[str]:
+    for entry in entries:
+        names = xmlio.element("Key", entry.key)
+        if entry.version:
+            names += xmlio.element("VersionId", entry.version)
+        error = errors.get(entry)
+        if error is not None:
+            yield xmlio.group(
+                "Error",
+                names,
+                xmlio.element("Code", error.code),
+                xmlio.element("Message", str(error)),
+            )
+        elif not quiet:
+            yield xmlio.group("Deleted", names)
+
+
+ACTION = DocumentAction("DeleteObjects", parse, run)

@@ -1,0 +1,77 @@
+"""Storage facts become S3 errors here, and nowhere else."""
+
+from __future__ import annotations
+
+from s3daemon.store import interfaces as store
+from s3daemon.wire import errors
+
+
+def s3_error(
+    error: Exception,
+    *,
+    bucket: str = "",
+    key: str = "",
+    upload_id: str = "",
+    resource: str | None = None,
+) -> errors.S3Error:
+    """The S3 error for a storage fact; the names are those of the request.
+
+    An S3 error stays what it is.  What nobody knows becomes InternalError; its text is for the log
+    and never reaches the client.
+
+    :param resource: what the error is about, if not the target of the request.
+    """
+    if isinstance(error, errors.S3Error):
+        return error
+    for fact in type(error).__mro__:
+        found = _FACTS.get(fact)
+        if found is not None:
+            break
+    else:
+        return errors.InternalError(resource=resource)
+    kind, message, names = found
+    detail = {
+        name: value for name, value in _detail(names, bucket, key, upload_id).items() if value
+    }
+    if isinstance(error, store.PartTooSmall):
+        detail = {
+            "PartNumber": str(error.number),
+            "ETag": error.etag,
+            "ProposedSize": str(error.size),
+        }
+    elif isinstance(error, store.ObjectExists):
+        detail = {"Condition": "If-None-Match"}
+    return kind(message, detail=detail, resource=resource)
+
+
+def _detail(names: tuple[str, ...], bucket: str, key: str, upload_id: str) -> dict[str, str]:
+    values = {"BucketName": bucket, "Key": key, "UploadId": upload_id}
+    return {name: values[name] for name in names}
+
+
+#: Fact -> S3 error, a message that says more than the error's own ("" for its own), and which names
+#: it carries.
+_FACTS: dict[type, tuple[type[errors.S3Error], str, tuple[str, ...]]] = {
+    store.NoSuchBucket: (errors.NoSuchBucket, "", ("BucketName",)),
+    store.BucketExists: (errors.BucketAlreadyExists, "", ("BucketName",)),
+    store.BucketNotEmpty: (errors.BucketNotEmpty, "", ("BucketName",)),
+    store.BadBucketName: (errors.InvalidBucketName, "", ("BucketName",)),
+    store.NoSuchKey: (errors.NoSuchKey, "", ("Key",)),
+    store.KeyTooLong: (errors.KeyTooLongError, "", ()),
+    store.BadKey: (errors.InvalidArgument, "The object key is not valid.", ()),
+    store.ObjectExists: (errors.PreconditionFailed, "", ()),
+    store.NoSuchUpload: (errors.NoSuchUpload, "", ("UploadId",)),
+    store.InvalidPart: (errors.InvalidPart, "", ("UploadId",)),
+    store.PartTooSmall: (errors.EntityTooSmall, "", ()),
+    store.OutOfSpace: (errors.StorageFull, "", ()),
+    # A refusal that trying again does not mend, unlike 503.
+    store.ReadOnly: (
+        errors.AccessDenied,
+        "The storage behind this endpoint is read-only at the moment.",
+        (),
+    ),
+    store.AccessRefused: (errors.AccessDenied, "", ()),
+    store.Busy: (errors.SlowDown, "", ()),
+    store.Unavailable: (errors.ServiceUnavailable, "", ()),
+    store.Corrupt: (errors.InternalError, "", ()),
+}
