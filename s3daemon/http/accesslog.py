@@ -1,0 +1,65 @@
+"""One line per request: who asked for what, and what came of it.
+
+Targets are shown without their query's signatures and tokens, and with everything that could fake
+a line escaped.
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+from twisted.logger import Logger
+
+_SECRET = re.compile(
+    r"(?i)((?:X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|Signature|AWSAccessKeyId)=)[^&]*"
+)
+
+FORMAT = (
+    "request_id={request_id} peer={peer} user={user} operation={operation} method={method}"
+    " target={target} status={status} error={error} received={received} sent={sent} ms={ms:.1f}"
+)
+
+
+def printable(target: bytes, limit: int = 2048) -> str:
+    """The raw target for a log line: ASCII, no blanks, no secrets, bounded."""
+    text = target.decode("ascii", "backslashreplace")
+    if "=" in text:
+        text = _SECRET.sub(r"\1...", text)
+    if not text.isprintable() or " " in text:
+        text = "".join(c if c.isprintable() and c != " " else f"\\x{ord(c):02x}" for c in text)
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+@attrs.define
+class Entry:
+    """What is known of a request so far; times in seconds.
+
+    :ivar error: S3 error code, or what ended the connection; ``-`` when all is well.
+    """
+
+    request_id: str
+    peer: str
+    method: str
+    target: bytes
+    begin: float
+    operation: str = "-"
+    user: str = "-"
+    error: str = "-"
+
+    def write(self, log: Logger, status: int, received: int, sent: int, now: float) -> None:
+        """Write the line."""
+        log.info(
+            FORMAT,
+            request_id=self.request_id,
+            peer=self.peer,
+            user=self.user,
+            operation=self.operation,
+            method=self.method,
+            target=printable(self.target),
+            status=status,
+            error=self.error,
+            received=received,
+            sent=sent,
+            ms=(now - self.begin) * 1000,
+        )
