@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from s3daemon.actions.base import Limits
 from s3daemon.store.interfaces import Attributes
-from s3daemon.wire import headers, tagging
-from s3daemon.wire.errors import NotImplemented
+from s3daemon.wire import errors, headers, tagging
 from s3daemon.wire.message import S3Request
 
 
@@ -46,12 +45,12 @@ def create_only(request: S3Request) -> bool:
     found = request.headers
     for name in ("if-match", "if-unmodified-since"):
         if name in found:
-            raise NotImplemented(detail={"Header": name})
+            raise errors.NotImplemented(detail={"Header": name})
     none_match = found.get("if-none-match")
     if none_match is None:
         return False
     if none_match.strip() != "*":
-        raise NotImplemented(
+        raise errors.NotImplemented(
             "If-None-Match on a write is only implemented with the value *.",
             detail={"Header": "if-none-match"},
         )

@@ -13,9 +13,9 @@ import attrs
 from s3daemon.actions.base import Context
 from s3daemon.actions.translate import s3_error
 from s3daemon.store.interfaces import IReader, NoSuchKey, StorageError
-from s3daemon.wire import conditional
+from s3daemon.wire import conditional, errors
 from s3daemon.wire.conditional import Conditions
-from s3daemon.wire.errors import AccessDenied, InvalidArgument, NotImplemented
+from s3daemon.wire.errors import AccessDenied, InvalidArgument
 from s3daemon.wire.message import Personality, S3Request
 
 _NAME = "x-amz-copy-source"
@@ -54,7 +54,7 @@ def parse(request: S3Request) -> CopySource:
     value = request.headers.get(_NAME, "")
     path, mark, version = value.partition("?versionId=")
     if mark and version != "null":
-        raise NotImplemented(
+        raise errors.NotImplemented(
             "Versioning is not implemented; leave out the versionId of the copy source.",
             detail={"Header": _NAME},
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from s3daemon.actions.base import Action, Answer, Context
-from s3daemon.wire.errors import NotImplemented
+from s3daemon.wire import errors
 from s3daemon.wire.message import Personality, S3Request
 
 #: Conditions that need a compare-and-delete; ignoring one would delete the wrong object.
@@ -38,7 +38,7 @@ def parse(request: S3Request) -> DeleteObject:
     """Read the head; pure.  :raises NotImplemented: a condition."""
     for name in _CONDITIONS:
         if name in request.headers:
-            raise NotImplemented(detail={"Header": name})
+            raise errors.NotImplemented(detail={"Header": name})
     return DeleteObject(request.bucket, request.key, request.personality is not Personality.ALLUXIO)
 
 

@@ -13,8 +13,8 @@ import attrs
 from s3daemon.actions.base import Answer, Context, DocumentAction
 from s3daemon.actions.translate import s3_error
 from s3daemon.store.interfaces import BucketInfo, NoSuchBucket, StorageError
-from s3daemon.wire import digests, xmlio
-from s3daemon.wire.errors import MalformedXML, NotImplemented, S3Error
+from s3daemon.wire import digests, errors, xmlio
+from s3daemon.wire.errors import MalformedXML, S3Error
 from s3daemon.wire.message import Personality, S3Request
 
 _MOST = 1000
@@ -88,13 +88,13 @@ def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
     digests.check_document(wanted.headers, document)
     entries, quiet = parse_document(document)
     bucket = context.buckets.get(wanted.bucket)
-    errors: dict[Entry, S3Error] = {}
+    failed: dict[Entry, S3Error] = {}
     # Backwards, so that a folder comes after what is in it and can go in the same request.
     for entry in sorted(set(entries), key=lambda entry: entry.key, reverse=True):
         error = _delete(context, bucket, entry, wanted.prune)
         if error is not None:
-            errors[entry] = error
-    return Answer(body=xmlio.document("DeleteResult", *_results(entries, errors, quiet)))
+            failed[entry] = error
+    return Answer(body=xmlio.document("DeleteResult", *_results(entries, failed, quiet)))
 
 
 def _delete(context: Context, bucket: BucketInfo, entry: Entry, prune: bool) -> S3Error | None:
@@ -104,9 +104,9 @@ def _delete(context: Context, bucket: BucketInfo, entry: Entry, prune: bool) -> 
     """
     try:
         if entry.version not in ("", "null"):
-            raise NotImplemented("Versioning is not implemented; leave out the VersionId.")
+            raise errors.NotImplemented("Versioning is not implemented; leave out the VersionId.")
         if entry.conditional:
-            raise NotImplemented("Conditional deletes are not implemented.")
+            raise errors.NotImplemented("Conditional deletes are not implemented.")
         context.may(context.caller, "DeleteObject", bucket, entry.key)
         context.objects.delete(bucket.name, entry.key, prune)
     except NoSuchBucket:
@@ -117,13 +117,13 @@ def _delete(context: Context, bucket: BucketInfo, entry: Entry, prune: bool) -> 
 
 
 def _results(
-    entries: tuple[Entry, ...], errors: Mapping[Entry, S3Error], quiet: bool
+    entries: tuple[Entry, ...], failed: Mapping[Entry, S3Error], quiet: bool
 ) -> Iterator[str]:
     for entry in entries:
         names = xmlio.element("Key", entry.key)
         if entry.version:
             names += xmlio.element("VersionId", entry.version)
-        error = errors.get(entry)
+        error = failed.get(entry)
         if error is not None:
             yield xmlio.group(
                 "Error",

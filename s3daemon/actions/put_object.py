@@ -13,7 +13,7 @@ from s3daemon.actions import attributes
 from s3daemon.actions.base import Context, ISink, UploadAction
 from s3daemon.actions.sink import MAX_OBJECT, ExpectedBody, ObjectSink, expected_body
 from s3daemon.store.interfaces import Attributes, NoSuchKey, ObjectExists
-from s3daemon.wire.errors import NotImplemented
+from s3daemon.wire import errors
 from s3daemon.wire.message import S3Request
 
 
@@ -36,7 +36,7 @@ def parse(request: S3Request) -> PutObject:
         (RFC 9110 section 14.5).
     """
     if "content-range" in request.headers:
-        raise NotImplemented(detail={"Header": "content-range"})
+        raise errors.NotImplemented(detail={"Header": "content-range"})
     create_only = attributes.create_only(request)
     return PutObject(
         request.bucket,

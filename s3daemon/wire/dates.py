@@ -77,7 +77,7 @@ def parse_http_date(text: str) -> int | None:
             int(found["hour"]),
             int(found["minute"]),
             59 if found["second"] == "60" else int(found["second"]),
-            tzinfo=datetime.timezone.utc,
+            tzinfo=datetime.UTC,
         )
     except (KeyError, ValueError):
         return None

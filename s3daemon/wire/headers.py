@@ -15,14 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from s3daemon.wire import errors
 from s3daemon.wire.awschunked import strip_aws_chunked
 from s3daemon.wire.dates import http_date
-from s3daemon.wire.errors import (
-    InvalidArgument,
-    InvalidStorageClass,
-    MetadataTooLarge,
-    NotImplemented,
-)
+from s3daemon.wire.errors import InvalidArgument, InvalidStorageClass, MetadataTooLarge
 from s3daemon.wire.message import Fields, Personality, S3Request
 
 _META = "x-amz-meta-"
@@ -85,11 +81,11 @@ def refuse_unsupported(request: S3Request) -> None:
     headers = request.headers
     for name in headers:
         if name in _REFUSED or name.startswith(_REFUSED_PREFIXES):
-            raise NotImplemented(detail={"Header": name})
+            raise errors.NotImplemented(detail={"Header": name})
     acl = headers.get("x-amz-acl")
     if acl is not None and acl not in _TRUE_ACLS:
         if acl in _OTHER_ACLS:
-            raise NotImplemented(
+            raise errors.NotImplemented(
                 "Access control lists are not implemented; only the canned ACLs private and "
                 "bucket-owner-full-control are accepted.",
                 detail={"Header": "x-amz-acl"},
