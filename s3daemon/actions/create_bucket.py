@@ -1,0 +1,131 @@
+"""CreateBucket: make a bucket that is the caller's.
+
+Headers: x-amz-acl (private), x-amz-object-ownership, x-amz-bucket-object-lock-enabled (false),
+x-amz-bucket-namespace (global).  Document: CreateBucketConfiguration with a LocationConstraint; may
+be missing.
+
+Making a bucket that the caller has already succeeds and changes nothing, as S3 answers in its first
+region.  So does making a directory that no S3 client made, where the caller may use it: it stays
+without an owner.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import attrs
+
+from s3daemon.actions.base import Answer, Context, DocumentAction
+from s3daemon.store.interfaces import BucketExists, NoSuchBucket
+from s3daemon.wire import bucket_names, errors, headers
+from s3daemon.wire.message import Personality, S3Request
+from s3daemon.wire.xmlio import child_text, children, parse as parse_xml
+
+_OWNERSHIPS = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
+
+#: What clients send for "wherever you are".
+_HERE = frozenset({"", "default", "us-east-1"})
+#: Old names of regions that S3 still takes.
+_ALIASES = {"EU": "eu-west-1", "US": "us-east-1"}
+_REGION = re.compile("[a-z]{2,3}(-[a-z]+)+-[0-9]{1,2}")
+
+
+@attrs.frozen
+class CreateBucket:
+    """What is to be made.
+
+    :ivar aws: the request came over an aws endpoint, where S3's rules for names may hold.
+    """
+
+    bucket: str
+    aws: bool
+
+
+def parse(request: S3Request) -> CreateBucket:
+    """Read the head.
+
+    :raises errors.NotImplemented: object lock, an ACL other than private, another namespace.
+    :raises errors.InvalidArgument: an object ownership that S3 does not know.
+    """
+    headers.refuse_unsupported(request)
+    found = request.headers
+    if found.get("x-amz-bucket-object-lock-enabled", "false").lower() != "false":
+        raise errors.NotImplemented(
+            "Object lock is not implemented.", detail={"Header": "x-amz-bucket-object-lock-enabled"}
+        )
+    if found.get("x-amz-bucket-namespace", "global") != "global":
+        raise errors.NotImplemented(
+            "Only the global bucket namespace is implemented.",
+            detail={"Header": "x-amz-bucket-namespace"},
+        )
+    ownership = found.get("x-amz-object-ownership", "ObjectWriter")
+    if ownership not in _OWNERSHIPS:
+        raise errors.InvalidArgument(
+            f"Invalid x-amz-object-ownership header: {ownership}",
+            detail={"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership},
+        )
+    return CreateBucket(request.bucket, request.personality is Personality.AWS)
+
+
+def run(context: Context, wanted: CreateBucket, document: bytes) -> Answer:
+    """Answer the bucket's path in Location.
+
+    :raises errors.InvalidBucketName: see :mod:`s3daemon.wire.bucket_names`.
+    :raises errors.BucketAlreadyExists: somebody else has it.
+    """
+    name = wanted.bucket
+    bucket_names.check(name, strict=wanted.aws and context.limits.strict_names)
+    if document.strip():
+        _check_configuration(document, context.region)
+    parent, nested, last = name.rpartition(bucket_names.SEPARATOR)
+    if nested:
+        # A bucket inside a bucket is a directory in it: making one is writing there.
+        context.bucket(parent, last + "/", operation="PutObject")
+    try:
+        context.buckets.create(name, context.caller.id)
+    except BucketExists:
+        _check_usable(context, name)
+    return Answer(fields=(("Location", "/" + quote(name, safe=bucket_names.SEPARATOR)),))
+
+
+def _check_usable(context: Context, name: str) -> None:
+    taken = errors.BucketAlreadyExists(detail={"BucketName": name})
+    try:
+        bucket = context.buckets.get(name)
+    except NoSuchBucket:
+        raise errors.OperationAborted("The bucket is being deleted. Try again.") from None
+    if bucket.owner == context.caller.id:
+        return
+    if bucket.owner is not None:
+        raise taken
+    try:
+        context.may(context.caller, "HeadBucket", bucket, "")
+    except errors.AccessDenied:
+        raise taken from None
+
+
+def _check_configuration(document: bytes, region: str) -> None:
+    configuration = parse_xml(document, "CreateBucketConfiguration")
+    for name in ("Location", "Bucket", "Tags"):
+        if children(configuration, name):
+            raise errors.NotImplemented(
+                f"{name} in a CreateBucketConfiguration is not implemented."
+            )
+    constraint = child_text(configuration, "LocationConstraint", "")
+    wanted = _ALIASES.get(constraint, constraint)
+    if wanted in _HERE or wanted == region:
+        return
+    if _REGION.fullmatch(wanted):
+        raise errors.IllegalLocationConstraintException(
+            f"The {constraint} location constraint is incompatible for the region specific "
+            "endpoint this request was sent to."
+        )
+    raise errors.InvalidLocationConstraint(
+        "The specified location-constraint is not valid", detail={"LocationConstraint": constraint}
+    )
+
+
+ACTION = DocumentAction("CreateBucket", parse, run)

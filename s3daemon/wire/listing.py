@@ -1,0 +1,131 @@
+"""The repeated elements of list answers, as escaped text.
+
+A page is up to 1,000 entries, so this is written as plain string work: one formatted string an
+entry, no tree.  The elements and their order are those of ListObjects, ListObjectsV2, ListParts and
+ListMultipartUploads (S3 API reference); the actions write what stands around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+from urllib.parse import quote
+
+from s3daemon.wire.dates import iso8601
+from s3daemon.wire.xmlio import element, escape, group
+
+#: Turns a key, prefix, marker or delimiter into what stands between the tags.
+Text = Callable[[str], str]
+#: Renders the owner element of an entry, given the canonical id that the entry carries.
+Owner = Callable[[str | None], str]
+
+
+class ListedObject(Protocol):
+    """What an entry of ListObjects is made of; sizes in bytes, times in nanoseconds."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def modified_ns(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def owner(self) -> str | None: ...
+
+
+class ListedPart(Protocol):
+    """What an entry of ListParts is made of."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def modified_ns(self) -> int: ...
+
+
+class ListedUpload(Protocol):
+    """What an entry of ListMultipartUploads is made of."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def upload_id(self) -> str: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def initiated_ns(self) -> int: ...
+
+
+def url_encoded(text: str) -> str:
+    """``encoding-type=url``: UTF-8, percent-encoded, with ``/`` kept.
+
+    A blank becomes ``%20``, which every decoder reads alike; ``+`` would be read as itself by those
+    that decode paths.  The result needs no escaping.
+    """
+    return quote(text, safe="/", errors="surrogatepass")
+
+
+def text_for(encoding_type: str) -> Text:
+    """How keys are written: percent-encoded for ``url``, else as escaped XML text."""
+    return url_encoded if encoding_type == "url" else escape
+
+
+def owner_element(canonical_id: str, display_name: str, name: str = "Owner") -> str:
+    """``<Owner>`` or, with ``name``, ``<Initiator>``."""
+    return group(name, element("ID", canonical_id), element("DisplayName", display_name))
+
+
+def contents(objects: Iterable[ListedObject], text: Text, owner: Owner | None) -> str:
+    """``<Contents>`` of each object, with an owner element when ``owner`` is given.
+
+    What has no ETag (a directory) is written without one.
+    """
+    return "".join(
+        [
+            f"<Contents><Key>{text(entry.key)}</Key>"
+            f"<LastModified>{iso8601(entry.modified_ns)}</LastModified>"
+            f"{_etag(entry.etag)}<Size>{entry.size}</Size>"
+            f"{owner(entry.owner) if owner else ''}<StorageClass>STANDARD</StorageClass></Contents>"
+            for entry in objects
+        ]
+    )
+
+
+def common_prefixes(prefixes: Iterable[str], text: Text) -> str:
+    """``<CommonPrefixes>`` of each prefix."""
+    return "".join(
+        [f"<CommonPrefixes><Prefix>{text(prefix)}</Prefix></CommonPrefixes>" for prefix in prefixes]
+    )
+
+
+def parts(listed: Iterable[ListedPart]) -> str:
+    """``<Part>`` of each stored part."""
+    return "".join(
+        [
+            f"<Part><PartNumber>{part.number}</PartNumber>"
+            f"<LastModified>{iso8601(part.modified_ns)}</LastModified>"
+            f"{_etag(part.etag)}<Size>{part.size}</Size></Part>"
+            for part in listed
+        ]
+    )
+
+
+def uploads(listed: Iterable[ListedUpload], text: Text, initiator: Owner, owner: Owner) -> str:
+    """``<Upload>`` of each multipart upload."""
+    return "".join(
+        [
+            f"<Upload><Key>{text(upload.key)}</Key><UploadId>{escape(upload.upload_id)}</UploadId>"
+            f"{initiator(upload.owner)}{owner(upload.owner)}<StorageClass>STANDARD</StorageClass>"
+            f"<Initiated>{iso8601(upload.initiated_ns)}</Initiated></Upload>"
+            for upload in listed
+        ]
+    )
+
+
+def _etag(etag: str) -> str:
+    return f"<ETag>&quot;{escape(etag)}&quot;</ETag>" if etag else ""

@@ -1,0 +1,120 @@
+"""The repeated elements of list answers: names, order, escaping."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, unquote_plus
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from s3daemon.wire import listing
+
+
+@attrs.frozen
+class Entry:
+    key: str = "k"
+    size: int = 5
+    modified_ns: int = 1_795_493_562_627_000_000
+    etag: str = "0cc175b9c0f1b6a831c399e269772661"
+    owner: str | None = None
+    number: int = 7
+    upload_id: str = "u-1"
+    initiated_ns: int = 1_795_493_562_627_000_000
+
+
+def owner(canonical_id: str | None) -> str:
+    return listing.owner_element(canonical_id or "nobody", "N & Co")
+
+
+def test_an_object() -> None:
+    assert listing.contents([Entry()], listing.text_for(""), None) == (
+        "<Contents><Key>k</Key><LastModified>2026-11-24T04:12:42.627Z</LastModified>"
+        "<ETag>&quot;0cc175b9c0f1b6a831c399e269772661&quot;</ETag><Size>5</Size>"
+        "<StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+def test_an_object_with_its_owner() -> None:
+    assert (
+        "<Size>5</Size><Owner><ID>me</ID><DisplayName>N &amp; Co</DisplayName></Owner>"
+        "<StorageClass>"
+    ) in listing.contents([Entry(owner="me")], listing.text_for(""), owner)
+
+
+def test_a_directory_has_no_etag() -> None:
+    entry = Entry(key="dir/", size=0, etag="")
+    assert listing.contents([entry], listing.text_for(""), None) == (
+        "<Contents><Key>dir/</Key><LastModified>2026-11-24T04:12:42.627Z</LastModified>"
+        "<Size>0</Size><StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+def test_an_etag_that_something_else_wrote_cannot_break_out() -> None:
+    assert "<ETag>&quot;&lt;x&gt;&quot;</ETag>" in listing.contents(
+        [Entry(etag="<x>")], listing.text_for(""), None
+    )
+
+
+def test_a_part() -> None:
+    assert listing.parts([Entry()]) == (
+        "<Part><PartNumber>7</PartNumber><LastModified>2026-11-24T04:12:42.627Z</LastModified>"
+        "<ETag>&quot;0cc175b9c0f1b6a831c399e269772661&quot;</ETag><Size>5</Size></Part>"
+    )
+
+
+def test_an_upload() -> None:
+    found = listing.uploads([Entry(key="a&b")], listing.text_for(""), lambda _: "<I/>", owner)
+    assert found == (
+        "<Upload><Key>a&amp;b</Key><UploadId>u-1</UploadId><I/><Owner><ID>nobody</ID>"
+        "<DisplayName>N &amp; Co</DisplayName></Owner><StorageClass>STANDARD</StorageClass>"
+        "<Initiated>2026-11-24T04:12:42.627Z</Initiated></Upload>"
+    )
+
+
+def test_prefixes() -> None:
+    assert listing.common_prefixes(["a/", "<"], listing.text_for("")) == (
+        "<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>"
+        "<CommonPrefixes><Prefix>&lt;</Prefix></CommonPrefixes>"
+    )
+
+
+def test_an_initiator() -> None:
+    assert listing.owner_element("a", "b", "Initiator") == (
+        "<Initiator><ID>a</ID><DisplayName>b</DisplayName></Initiator>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "encoded"),
+    [
+        ("foo/bar", "foo/bar"),
+        ("asdf+b", "asdf%2Bb"),
+        ("quux ab/thud", "quux%20ab/thud"),
+        ("test_file(3).png", "test_file%283%29.png"),
+        ("\u00fc", "%C3%BC"),
+        ("\x01\n<&", "%01%0A%3C%26"),
+        ("a%b", "a%25b"),
+    ],
+)
+def test_url_encoding(key: str, encoded: str) -> None:
+    assert listing.url_encoded(key) == encoded
+
+
+@given(st.text())
+def test_every_decoder_gets_the_key_back(key: str) -> None:
+    """Those of paths, and those of queries, which take ``+`` for a blank."""
+    encoded = listing.text_for("url")(key)
+    assert unquote(encoded) == unquote_plus(encoded) == key
+    assert etree.fromstring(f"<k>{encoded}</k>").text == (encoded or None)
+
+
+_LEGAL = st.characters(min_codepoint=32, max_codepoint=0xD7FF)
+
+
+@given(st.text(alphabet=_LEGAL))
+def test_text_comes_back(key: str) -> None:
+    found = etree.fromstring(listing.contents([Entry(key=key)], listing.text_for(""), None))
+    assert found.findtext("Key") == key
