@@ -20,9 +20,8 @@ from s3daemon.actions import attributes
 from s3daemon.actions.base import Answer, Context, DocumentAction
 from s3daemon.actions.multipart import MAX_PARTS, UploadTarget, part_number, upload_target
 from s3daemon.store.interfaces import NoSuchUpload
-from s3daemon.wire import digests, errors, headers
+from s3daemon.wire import digests, errors, headers, xmlio
 from s3daemon.wire.message import S3Request
-from s3daemon.wire.xmlio import child_text, children, document, element, parse as parse_xml
 
 _SIZE = "x-amz-mp-object-size"
 _NUMBER = re.compile("[0-9]{1,19}")
@@ -83,12 +82,12 @@ def run(context: Context, wanted: CompleteMultipartUpload, body: bytes) -> Answe
     if wanted.size is not None:
         _check_size(context, upload, parts, wanted.size)
     info = context.uploads.complete(*names, parts, context.limits.min_part, wanted.create_only)
-    answer = document(
+    answer = xmlio.document(
         "CompleteMultipartUploadResult",
-        element("Location", wanted.location),
-        element("Bucket", upload.bucket),
-        element("Key", upload.key),
-        element("ETag", f'"{info.etag}"'),
+        xmlio.element("Location", wanted.location),
+        xmlio.element("Bucket", upload.bucket),
+        xmlio.element("Key", upload.key),
+        xmlio.element("ETag", f'"{info.etag}"'),
     )
     return Answer(body=answer)
 
@@ -104,14 +103,14 @@ def listed_parts(body: bytes) -> list[tuple[int, str]]:
     """
     if not body.strip():
         raise errors.MalformedXML
-    listed = children(parse_xml(body, "CompleteMultipartUpload"), "Part")
+    listed = xmlio.children(xmlio.parse(body, "CompleteMultipartUpload"), "Part")
     if not 1 <= len(listed) <= MAX_PARTS:
         raise errors.MalformedXML
     parts: list[tuple[int, str]] = []
     previous = 0
     for part in listed:
-        text = child_text(part, "PartNumber", "").strip()
-        etag = child_text(part, "ETag", "").replace("&quot;", "").strip().strip('"')
+        text = xmlio.child_text(part, "PartNumber", "").strip()
+        etag = xmlio.child_text(part, "ETag", "").replace("&quot;", "").strip().strip('"')
         if not text or not etag:
             raise errors.MalformedXML
         number = part_number(text)

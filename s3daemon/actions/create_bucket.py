@@ -20,9 +20,8 @@ import attrs
 
 from s3daemon.actions.base import Answer, Context, DocumentAction
 from s3daemon.store.interfaces import BucketExists, NoSuchBucket
-from s3daemon.wire import bucket_names, errors, headers
+from s3daemon.wire import bucket_names, errors, headers, xmlio
 from s3daemon.wire.message import Personality, S3Request
-from s3daemon.wire.xmlio import child_text, children, parse as parse_xml
 
 _OWNERSHIPS = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
 
@@ -108,13 +107,13 @@ def _check_usable(context: Context, name: str) -> None:
 
 
 def _check_configuration(document: bytes, region: str) -> None:
-    configuration = parse_xml(document, "CreateBucketConfiguration")
+    configuration = xmlio.parse(document, "CreateBucketConfiguration")
     for name in ("Location", "Bucket", "Tags"):
-        if children(configuration, name):
+        if xmlio.children(configuration, name):
             raise errors.NotImplemented(
                 f"{name} in a CreateBucketConfiguration is not implemented."
             )
-    constraint = child_text(configuration, "LocationConstraint", "")
+    constraint = xmlio.child_text(configuration, "LocationConstraint", "")
     wanted = _ALIASES.get(constraint, constraint)
     if wanted in _HERE or wanted == region:
         return

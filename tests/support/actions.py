@@ -38,7 +38,7 @@ class World:
     """A store, and what the actions find around it."""
 
     store: IStore
-    limits: Limits = Limits(min_part=5)
+    limits: Limits = attrs.field(factory=lambda: Limits(min_part=5))
     region: str = "us-east-1"
     may: Any = owner_or_nobody
 
@@ -103,7 +103,7 @@ class World:
         writer.commit(hashlib.md5(content).hexdigest())
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _output_shape(operation: str) -> Any:
     model = botocore.session.get_session().get_service_model("s3")
     return model.operation_model(operation).output_shape
