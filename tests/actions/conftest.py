@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import botocore.awsrequest
 import botocore.parsers
 import botocore.session
 import pytest
@@ -22,14 +23,14 @@ from s3daemon.actions.base import (
     UploadAction,
 )
 from s3daemon.auth.identity import Identity
-from s3daemon.store.interfaces import Attributes, BucketInfo, ObjectInfo
+from s3daemon.store.interfaces import Attributes, BucketInfo, ListQuery, ObjectInfo
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire.errors import AccessDenied
 from s3daemon.wire.message import Personality, S3Request
 
 ALICE = Identity("alice-id", "alice", "Alice")
 BOB = Identity("bob-id", "bob", "Bob")
-#: 2026-11-24T04:12:42.627Z, when the first thing in a world is made; each later one is 1 s younger.
+#: 2026-11-24T04:12:42.627Z, when the first thing in a world is made; each later one a second later.
 START_NS = 1_795_493_562_627_000_000
 
 
@@ -102,8 +103,6 @@ class World:
 
     def keys(self, bucket: str = "b") -> list[str]:
         """The keys of a bucket."""
-        from s3daemon.store.interfaces import ListQuery
-
         return [info.key for info in self.store.objects.list(bucket, ListQuery()).objects]
 
 
@@ -179,7 +178,7 @@ def parsed(s3_model: Any) -> Any:
         found: dict[str, Any] = parser.parse(
             {
                 "status_code": answer.status,
-                "headers": {name.lower(): value for name, value in answer.fields},
+                "headers": botocore.awsrequest.HeadersDict(answer.fields),
                 "body": content,
             },
             shape,

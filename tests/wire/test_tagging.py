@@ -143,9 +143,9 @@ def test_render() -> None:
     assert tagging.parse_document(tagging.render(())) == ()
 
 
-KEYS = st.text(
-    st.characters(categories=["L", "N", "Zs"]), min_size=1, max_size=20
-).filter(lambda key: not key.lower().startswith("aws:"))
+KEYS = st.text(st.characters(categories=["L", "N", "Zs"]), min_size=1, max_size=20).filter(
+    lambda key: not key.lower().startswith("aws:")
+)
 
 
 @given(st.dictionaries(KEYS, KEYS, max_size=10))

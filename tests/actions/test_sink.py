@@ -1,0 +1,170 @@
+"""The sink of objects and parts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3daemon.actions.base import Answer
+from s3daemon.actions.sink import MAX_OBJECT, MAX_PART, ExpectedBody, ObjectSink, expected_body
+from s3daemon.store.interfaces import ObjectExists, ObjectInfo, OutOfSpace
+from s3daemon.wire.errors import (
+    BadDigest,
+    EntityTooLarge,
+    IncompleteBody,
+    InvalidDigest,
+    MissingContentLength,
+    S3Error,
+)
+from s3daemon.wire.message import S3Request
+
+
+class Writer:
+    """A writer that remembers what it was told."""
+
+    def __init__(self, fail_write: bool = False, fail_commit: bool = False) -> None:
+        self.content = b""
+        self.calls: list[str] = []
+        self.fail_write, self.fail_commit = fail_write, fail_commit
+
+    def write(self, data: Sequence[bytes]) -> None:
+        """Append."""
+        if self.fail_write:
+            raise OutOfSpace
+        self.content += b"".join(data)
+
+    def commit(self, etag: str) -> ObjectInfo:
+        """Publish."""
+        self.calls.append("commit " + etag)
+        if self.fail_commit:
+            raise ObjectExists
+        return ObjectInfo("k", len(self.content), 0, etag)
+
+    def abort(self) -> None:
+        """Forget."""
+        self.calls.append("abort")
+
+
+def md5(content: bytes) -> str:
+    """Hex."""
+    return hashlib.md5(content).hexdigest()
+
+
+def sink_of(writer: Any, body: ExpectedBody) -> ObjectSink:
+    """A sink."""
+    return ObjectSink(writer, body)
+
+
+@given(st.lists(st.binary(max_size=50), max_size=8))
+def test_good(pieces: list[bytes]) -> None:
+    """In any cut: written, hashed, published once, answered with the quoted ETag."""
+    content = b"".join(pieces)
+    writer = Writer()
+    sink = sink_of(writer, ExpectedBody(len(content), hashlib.md5(content).digest()))
+    for piece in pieces:
+        sink.write([piece])
+    assert sink.finish() == Answer(200, (("ETag", f'"{md5(content)}"'),))
+    assert writer.content == content
+    assert writer.calls == ["commit " + md5(content)]
+
+
+@pytest.mark.parametrize("sent", [b"", b"ab"])
+def test_short_body(sent: bytes) -> None:
+    """Is never an object."""
+    writer = Writer()
+    sink = sink_of(writer, ExpectedBody(3))
+    sink.write([sent])
+    with pytest.raises(IncompleteBody):
+        sink.finish()
+    assert writer.calls == ["abort"]
+
+
+def test_long_body() -> None:
+    """Is refused as soon as it is too long, and nothing of it is written."""
+    writer = Writer()
+    sink = sink_of(writer, ExpectedBody(3))
+    sink.write([b"abc"])
+    with pytest.raises(IncompleteBody):
+        sink.write([b"d"])
+    assert writer.calls == ["abort"]
+    assert writer.content == b"abc"
+
+
+def test_wrong_digest() -> None:
+    """The old object must stay."""
+    writer = Writer()
+    sink = sink_of(writer, ExpectedBody(3, b"\0" * 16))
+    sink.write([b"abc"])
+    with pytest.raises(BadDigest):
+        sink.finish()
+    assert writer.calls == ["abort"]
+
+
+def test_store_fails() -> None:
+    """What the store says passes through, and nothing stays open."""
+    writer = Writer(fail_write=True)
+    with pytest.raises(OutOfSpace):
+        sink_of(writer, ExpectedBody(3)).write([b"abc"])
+    assert writer.calls == ["abort"]
+    writer = Writer(fail_commit=True)
+    with pytest.raises(ObjectExists):
+        sink_of(writer, ExpectedBody(0)).finish()
+    assert writer.calls == ["commit " + md5(b""), "abort"]
+
+
+def test_abort() -> None:
+    """At any time."""
+    writer = Writer()
+    sink = sink_of(writer, ExpectedBody(3))
+    sink.write([b"ab"])
+    sink.abort()
+    sink.abort()
+    assert writer.calls == ["abort", "abort"]
+
+
+# -- the announcement ------------------------------------------------------------------
+
+
+def put(length: int | None, **fields: str) -> S3Request:
+    """A head; ``_`` stands for ``-``."""
+    headers = {k.replace("_", "-"): v for k, v in fields.items()}
+    return S3Request("PUT", "b", "k", headers=headers, length=length)
+
+
+def test_expected_body() -> None:
+    """Length and digest."""
+    digest = hashlib.md5(b"x").digest()
+    text = base64.b64encode(digest).decode()
+    assert expected_body(put(7), MAX_OBJECT) == ExpectedBody(7)
+    assert expected_body(put(1, content_md5=text), MAX_OBJECT) == ExpectedBody(1, digest)
+    assert expected_body(put(0, x_amz_checksum_crc32="wrong"), MAX_OBJECT) == ExpectedBody(0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "status"),
+    [
+        (put(None), MissingContentLength, 411),
+        (put(MAX_OBJECT + 1), EntityTooLarge, 400),
+        (put(3, content_md5=""), InvalidDigest, 400),
+    ],
+)
+def test_refused_by_its_head(request_: S3Request, kind: type[S3Error], status: int) -> None:
+    """Before any byte is asked for."""
+    with pytest.raises(kind) as caught:
+        expected_body(request_, MAX_OBJECT)
+    assert caught.value.status == status
+
+
+def test_limits_are_inclusive() -> None:
+    """The largest object and the largest part are allowed."""
+    assert expected_body(put(MAX_OBJECT), MAX_OBJECT).length == 5 * 2**40
+    assert expected_body(put(MAX_PART), MAX_PART).length == 5 * 2**30
+    with pytest.raises(EntityTooLarge) as caught:
+        expected_body(put(MAX_PART + 1), MAX_PART)
+    assert caught.value.detail["MaxSizeAllowed"] == str(MAX_PART)
