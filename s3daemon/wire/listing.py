@@ -7,6 +7,7 @@ ListMultipartUploads (S3 API reference); the actions write what stands around th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Protocol
 from urllib.parse import quote
@@ -16,8 +17,14 @@ from s3daemon.wire.xmlio import element, escape, group
 
 #: Turns a key, prefix, marker or delimiter into what stands between the tags.
 Text = Callable[[str], str]
+#: Renders a time.
+Time = Callable[[int], str]
 #: Renders the owner element of an entry, given the canonical id that the entry carries.
 Owner = Callable[[str | None], str]
+
+_DAY = 86_400 * 10**9
+#: What ``encoding-type=url`` changes: all but ``/`` and RFC 3986 section 2.3 "unreserved".
+_UNSAFE = re.compile("[^A-Za-z0-9/._~-]")
 
 
 class ListedObject(Protocol):
@@ -67,6 +74,8 @@ def url_encoded(text: str) -> str:
     A blank becomes ``%20``, which every decoder reads alike; ``+`` would be read as itself by those
     that decode paths.  The result needs no escaping.
     """
+    if text.isascii():
+        return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", text)
     return quote(text, safe="/", errors="surrogatepass")
 
 
@@ -80,15 +89,32 @@ def owner_element(canonical_id: str, display_name: str, name: str = "Owner") -> 
     return group(name, element("ID", canonical_id), element("DisplayName", display_name))
 
 
+def times() -> Time:
+    """:func:`~s3daemon.wire.dates.iso8601` for many times of few days, at a third of the cost."""
+    days: dict[int, str] = {}
+
+    def render(time_ns: int) -> str:
+        day, rest = divmod(time_ns, _DAY)
+        date = days.get(day)
+        if date is None:
+            date = days[day] = iso8601(time_ns).partition("T")[0]
+        seconds, milliseconds = divmod(rest // 1_000_000, 1000)
+        minutes, seconds = divmod(seconds, 60)
+        return f"{date}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{milliseconds:03}Z"
+
+    return render
+
+
 def contents(objects: Iterable[ListedObject], text: Text, owner: Owner | None) -> str:
     """``<Contents>`` of each object, with an owner element when ``owner`` is given.
 
     What has no ETag (a directory) is written without one.
     """
+    time = times()
     return "".join(
         [
             f"<Contents><Key>{text(entry.key)}</Key>"
-            f"<LastModified>{iso8601(entry.modified_ns)}</LastModified>"
+            f"<LastModified>{time(entry.modified_ns)}</LastModified>"
             f"{_etag(entry.etag)}<Size>{entry.size}</Size>"
             f"{owner(entry.owner) if owner else ''}<StorageClass>STANDARD</StorageClass></Contents>"
             for entry in objects
@@ -105,10 +131,11 @@ def common_prefixes(prefixes: Iterable[str], text: Text) -> str:
 
 def parts(listed: Iterable[ListedPart]) -> str:
     """``<Part>`` of each stored part."""
+    time = times()
     return "".join(
         [
             f"<Part><PartNumber>{part.number}</PartNumber>"
-            f"<LastModified>{iso8601(part.modified_ns)}</LastModified>"
+            f"<LastModified>{time(part.modified_ns)}</LastModified>"
             f"{_etag(part.etag)}<Size>{part.size}</Size></Part>"
             for part in listed
         ]
@@ -128,4 +155,6 @@ def uploads(listed: Iterable[ListedUpload], text: Text, initiator: Owner, owner:
 
 
 def _etag(etag: str) -> str:
+    if etag.isalnum():
+        return f"<ETag>&quot;{etag}&quot;</ETag>"
     return f"<ETag>&quot;{escape(etag)}&quot;</ETag>" if etag else ""

@@ -16,7 +16,8 @@ from s3daemon.wire import errors
 def test_a_token_gives_its_name_back(name: str) -> None:
     token = tokens.encode(name)
     assert tokens.decode(token) == name
-    assert token.isascii() and token.replace("-", "").replace("_", "").isalnum()
+    assert token.isascii()
+    assert token.replace("-", "").replace("_", "").isalnum()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from s3daemon.wire import listing
+from s3daemon.wire.dates import iso8601
 
 
 @attrs.frozen
@@ -109,6 +110,12 @@ def test_every_decoder_gets_the_key_back(key: str) -> None:
     encoded = listing.text_for("url")(key)
     assert unquote(encoded) == unquote_plus(encoded) == key
     assert etree.fromstring(f"<k>{encoded}</k>").text == (encoded or None)
+
+
+@given(st.lists(st.integers(-(10**18), 5 * 10**18), max_size=5))
+def test_times_are_those_of_dates(times_ns: list[int]) -> None:
+    time = listing.times()
+    assert [time(time_ns) for time_ns in times_ns] == [iso8601(time_ns) for time_ns in times_ns]
 
 
 _LEGAL = st.characters(min_codepoint=32, max_codepoint=0xD7FF)
