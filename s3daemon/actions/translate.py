@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from s3daemon.store import interfaces as store
 from s3daemon.wire import errors
 
@@ -51,7 +53,7 @@ def _detail(names: tuple[str, ...], bucket: str, key: str, upload_id: str) -> di
 
 #: Fact -> S3 error, a message that says more than the error's own ("" for its own), and which names
 #: it carries.
-_FACTS: dict[type, tuple[type[errors.S3Error], str, tuple[str, ...]]] = {
+_FACTS: Mapping[type, tuple[type[errors.S3Error], str, tuple[str, ...]]] = {
     store.NoSuchBucket: (errors.NoSuchBucket, "", ("BucketName",)),
     store.BucketExists: (errors.BucketAlreadyExists, "", ("BucketName",)),
     store.BucketNotEmpty: (errors.BucketNotEmpty, "", ("BucketName",)),
