@@ -132,6 +132,10 @@ def test_checksums_in_the_document_are_no_hindrance() -> None:
     assert listed_parts(body) == list(ALL)
 
 
+def test_as_many_parts_as_there_can_be() -> None:
+    assert len(listed_parts(listing([(number, "x") for number in range(1, 10001)]))) == 10000
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
@@ -143,7 +147,10 @@ def test_checksums_in_the_document_are_no_hindrance() -> None:
         (listing(ALL).replace(b"CompleteMultipartUpload", b"Other"), errors.MalformedXML),
         (listing([(1, "")]), errors.MalformedXML),
         (listing([("", ETAGS[1])]), errors.MalformedXML),
-        (listing([("x", ETAGS[1])]), errors.InvalidArgument),
+        (listing([("x", ETAGS[1])]), errors.MalformedXML),
+        (listing(ALL).replace(b"<PartNumber>1</PartNumber>", b""), errors.MalformedXML),
+        (listing(ALL).replace(b"<ETag>", b"<ETag>x</ETag><ETag>"), errors.MalformedXML),
+        (listing([(-1, ETAGS[1])]), errors.InvalidArgument),
         (listing([(0, ETAGS[1])]), errors.InvalidArgument),
         (listing([(10001, ETAGS[1])]), errors.InvalidArgument),
         (listing([(number, "x") for number in range(1, 10002)]), errors.MalformedXML),
