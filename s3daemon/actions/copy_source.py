@@ -44,7 +44,7 @@ class CopySource:
 
 
 def parse(request: S3Request) -> CopySource:
-    """Read the source of a copy: ``bucket/key``, with or without a slash before it, percent-encoded.
+    """Read the source: ``bucket/key``, with or without a slash before it, percent-encoded.
 
     As in a path a ``+`` is a ``+``.  ``?versionId=null`` is the only version there is.
 
