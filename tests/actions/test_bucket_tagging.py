@@ -62,6 +62,7 @@ def test_life_of_a_tag_set(world: World) -> None:
 def test_an_empty_tag_set_is_none(world: World) -> None:
     put(world, [("Hello", "World")])
     put(world, [])
+    assert world.store.buckets.get("abc").tags is None
     with pytest.raises(errors.NoSuchTagSet):
         world.run(GET, "abc")
 

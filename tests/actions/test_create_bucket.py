@@ -53,6 +53,13 @@ def test_again_by_another(world: World) -> None:
     assert world.store.buckets.get("abc").owner == "id-alice"
 
 
+def test_being_let_into_a_bucket_does_not_make_it_ones_own(world: World) -> None:
+    world.run(ACTION, "abc")
+    anybody = World(world.store, may=lambda *_: None)
+    with pytest.raises(errors.BucketAlreadyExists):
+        anybody.run(ACTION, "abc", caller="bob")
+
+
 def test_a_directory_of_nobody_stays_nobodys(world: World) -> None:
     world.store.buckets.create("abc", None)
     assert world.run(ACTION, "abc").status == 200

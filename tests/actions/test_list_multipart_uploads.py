@@ -12,7 +12,7 @@ from s3daemon.actions.list_multipart_uploads import ACTION
 from s3daemon.store.interfaces import Attributes, NoSuchBucket
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import errors
-from s3daemon.wire.message import Personality
+from s3daemon.wire.message import Personality, S3Request
 from tests.support.actions import World, outline, parsed
 
 UPLOADS = (
@@ -126,6 +126,8 @@ def test_all_pages_together(world: World, size: str, delimiter: str) -> None:
 def test_an_upload_id_marker_alone_does_not_count(world: World) -> None:
     found = listed(world, {"upload-id-marker": "zzz"})
     assert found["UploadIdMarker"] == "zzz"
+    request = S3Request("GET", "abc", query={"upload-id-marker": "zzz"})
+    assert ACTION.parse(request).query.after_upload_id == ""
     assert len(keys(found)) == len(UPLOADS)
 
 

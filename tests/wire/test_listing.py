@@ -95,7 +95,7 @@ def test_an_initiator() -> None:
         ("asdf+b", "asdf%2Bb"),
         ("quux ab/thud", "quux%20ab/thud"),
         ("test_file(3).png", "test_file%283%29.png"),
-        ("\u00fc", "%C3%BC"),
+        ("\u00fc/\u00fc", "%C3%BC/%C3%BC"),
         ("\x01\n<&", "%01%0A%3C%26"),
         ("a%b", "a%25b"),
     ],
