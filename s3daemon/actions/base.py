@@ -14,6 +14,7 @@ import attrs
 
 from s3daemon.auth.identity import Identity
 from s3daemon.store.interfaces import BucketInfo, IBuckets, IObjects, IReader, IUploads
+from s3daemon.wire import errors
 from s3daemon.wire.message import Fields, S3Request
 
 #: Bodies up to this many bytes are read in the action's own job and sent with the head.
@@ -65,6 +66,7 @@ class Context:
     :ivar now_ns: the time of the request, nanoseconds since the epoch.
     :ivar may: the one decision function: (caller, operation, bucket, key) -> None, or it raises
         AccessDenied.
+    :ivar expected_owner: what x-amz-expected-bucket-owner says: the target bucket must be theirs.
     :ivar display_name: canonical id -> name to show beside it.
     """
 
@@ -78,6 +80,7 @@ class Context:
     limits: Limits = Limits()
     now_ns: int = 0
     region: str = "us-east-1"
+    expected_owner: str | None = None
 
     def bucket(self, name: str, key: str = "", operation: str = "") -> BucketInfo:
         """The bucket, if it is there and the caller may do this in it.
@@ -86,6 +89,12 @@ class Context:
         :raises errors.AccessDenied:
         """
         info = self.buckets.get(name)
+        while info.owner is None and ":" in name:
+            # A directory inside a bucket is its bucket's owner's, unless it was made as a bucket.
+            name = name.rpartition(":")[0]
+            info = attrs.evolve(info, owner=self.buckets.get(name).owner)
+        if not operation and self.expected_owner not in (None, info.owner):
+            raise errors.AccessDenied
         self.may(self.caller, operation or self.operation, info, key)
         return info
 
