@@ -27,7 +27,7 @@ V2 = "AWS"
 MAX_EXPIRES = 7 * 24 * 3600
 
 # The access key may hold slashes, so the scope is read from the end.
-_CREDENTIAL = re.compile(r"([^\s,]+)/([0-9]{8})/([A-Za-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+_CREDENTIAL = re.compile(r"([^\s,]+)/([0-9]{8})/([^/\s,]+)/([^/\s,]+)/aws4_request")
 _SIGNED_HEADERS = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
@@ -101,7 +101,7 @@ def _folded(query: Mapping[str, str]) -> dict[str, str]:
 def _from_header(header: str, lenient: bool) -> AccessClaim:
     scheme, _, rest = header.partition(" ")
     if scheme == V2:
-        access_key, colon, signature = rest.strip().rpartition(":")
+        access_key, _, signature = rest.strip().rpartition(":")
         if not access_key or not signature:
             raise AuthorizationHeaderMalformed(
                 "The authorization header has to be: AWS <access key>:<signature>"

@@ -1,6 +1,7 @@
 """The S3 errors: class name = S3 code; status and message are data.
 
 Source: S3 API reference, "Error responses".  A message says what the client can do about it.
+The HTTP status is 400 where a class does not say otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ class S3Error(Exception):
 
     :cvar status: HTTP status.
     :cvar message: what is said unless the raiser says something better.
-    :ivar detail: further elements of the error document, in order (``BucketName``, ``Condition`` ...).
+    :ivar detail: further elements of the error document, in order (``BucketName`` ...).
     :ivar headers: header fields the answer carries besides (``Allow``, ``Content-Range`` ...).
     :ivar resource: what the error is about, if not the target of the request.
     """
@@ -42,30 +43,19 @@ class S3Error(Exception):
 
 
 class AccessDenied(S3Error):
-    """HTTP 403."""
-
     status = 403
     message = "Access Denied"
 
 
 class AuthorizationHeaderMalformed(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The authorization header that you provided is not valid."
 
 
 class AuthorizationQueryParametersError(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The authorization query parameters that you provided are not valid."
 
 
 class BadDigest(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
         "The Content-MD5 or checksum value that you specified did not match what the "
         "server received."
@@ -73,120 +63,67 @@ class BadDigest(S3Error):
 
 
 class BucketAlreadyExists(S3Error):
-    """HTTP 409."""
-
     status = 409
     message = (
-        "The requested bucket name is not available. Please select a different name and "
-        "try again."
+        "The requested bucket name is not available. Please select a different name and try again."
     )
 
 
 class BucketAlreadyOwnedByYou(S3Error):
-    """HTTP 409."""
-
     status = 409
     message = "The bucket that you tried to create already exists, and you own it."
 
 
 class BucketNotEmpty(S3Error):
-    """HTTP 409."""
-
     status = 409
     message = "The bucket that you tried to delete is not empty."
 
 
 class EntityTooLarge(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "Your proposed upload exceeds the maximum allowed object size."
 
 
 class EntityTooSmall(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "Your proposed upload is smaller than the minimum allowed object size."
 
 
-class ExpiredToken(S3Error):
-    """HTTP 400."""
-
-    status = 400
-    message = "The provided token has expired."
-
-
 class IllegalLocationConstraintException(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
-        "The specified location constraint is not valid for the region this request was "
-        "sent to."
+        "The specified location constraint is not valid for the region this request was sent to."
     )
 
 
 class IncompleteBody(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "You did not provide the number of bytes specified by the Content-Length HTTP header."
 
 
 class InternalError(S3Error):
-    """HTTP 500."""
-
     status = 500
     message = "An internal error occurred. Try again."
 
 
 class InvalidAccessKeyId(S3Error):
-    """HTTP 403."""
-
     status = 403
     message = "The AWS access key ID that you provided does not exist in our records."
 
 
 class InvalidArgument(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "Invalid Argument"
 
 
 class InvalidBucketName(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The specified bucket is not valid."
 
 
 class InvalidDigest(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The Content-MD5 or checksum value that you specified is not valid."
 
 
 class InvalidLocationConstraint(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The specified location constraint is not valid."
 
 
-class InvalidObjectState(S3Error):
-    """HTTP 403."""
-
-    status = 403
-    message = "The operation is not valid for the current state of the object."
-
-
 class InvalidPart(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
         "One or more of the specified parts could not be found. The part might not have "
         "been uploaded, or the specified entity tag might not have matched the part's "
@@ -195,16 +132,11 @@ class InvalidPart(S3Error):
 
 
 class InvalidPartNumber(S3Error):
-    """HTTP 416."""
-
     status = 416
     message = "The requested partnumber is not satisfiable"
 
 
 class InvalidPartOrder(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
         "The list of parts was not in ascending order. The parts list must be specified "
         "in order by part number."
@@ -212,65 +144,31 @@ class InvalidPartOrder(S3Error):
 
 
 class InvalidRange(S3Error):
-    """HTTP 416."""
-
     status = 416
     message = "The requested range cannot be satisfied."
 
 
 class InvalidRequest(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The request is not valid."
 
 
-class InvalidSecurity(S3Error):
-    """HTTP 403."""
-
-    status = 403
-    message = "The provided security credentials are not valid."
-
-
 class InvalidStorageClass(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The storage class that you specified is not valid."
 
 
 class InvalidTag(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The tag provided was not a valid tag."
 
 
-class InvalidToken(S3Error):
-    """HTTP 400."""
-
-    status = 400
-    message = "The provided token is malformed or otherwise not valid."
-
-
 class InvalidURI(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The specified URI couldn't be parsed."
 
 
 class KeyTooLongError(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "Your key is too long."
 
 
 class MalformedXML(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
         "The XML that you provided was not well formed or did not validate against our "
         "published schema."
@@ -278,71 +176,43 @@ class MalformedXML(S3Error):
 
 
 class MaxMessageLengthExceeded(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "Your request was too large."
 
 
 class MetadataTooLarge(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "Your metadata headers exceed the maximum allowed metadata size."
 
 
 class MethodNotAllowed(S3Error):
-    """HTTP 405."""
-
     status = 405
     message = "The specified method is not allowed against this resource."
 
 
 class MissingContentLength(S3Error):
-    """HTTP 411."""
-
     status = 411
     message = "You must provide the Content-Length HTTP header."
 
 
 class MissingRequestBodyError(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "You sent an empty XML document as a request."
 
 
-class MissingSecurityHeader(S3Error):
-    """HTTP 400."""
-
-    status = 400
-    message = "Your request is missing a required header."
-
-
 class NoSuchBucket(S3Error):
-    """HTTP 404."""
-
     status = 404
     message = "The specified bucket does not exist."
 
 
 class NoSuchKey(S3Error):
-    """HTTP 404."""
-
     status = 404
     message = "The specified key does not exist."
 
 
 class NoSuchTagSet(S3Error):
-    """HTTP 404."""
-
     status = 404
     message = "The TagSet does not exist."
 
 
 class NoSuchUpload(S3Error):
-    """HTTP 404."""
-
     status = 404
     message = (
         "The specified multipart upload does not exist. The upload ID might not be "
@@ -351,22 +221,16 @@ class NoSuchUpload(S3Error):
 
 
 class NotImplemented(S3Error):
-    """HTTP 501."""
-
     status = 501
     message = "A header or query you provided implies functionality that is not implemented."
 
 
 class NotModified(S3Error):
-    """HTTP 304."""
-
     status = 304
     message = "Not Modified"
 
 
 class OperationAborted(S3Error):
-    """HTTP 409."""
-
     status = 409
     message = (
         "A conflicting conditional operation is currently in progress against this "
@@ -375,16 +239,11 @@ class OperationAborted(S3Error):
 
 
 class PreconditionFailed(S3Error):
-    """HTTP 412."""
-
     status = 412
     message = "At least one of the preconditions that you specified did not hold."
 
 
 class RequestHeaderSectionTooLarge(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
         "The request header and query parameters used to make the request exceed the "
         "maximum allowed size."
@@ -392,9 +251,6 @@ class RequestHeaderSectionTooLarge(S3Error):
 
 
 class RequestTimeout(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = (
         "Your socket connection to the server was not read from or written to within "
         "the timeout period."
@@ -402,22 +258,16 @@ class RequestTimeout(S3Error):
 
 
 class RequestTimeTooSkewed(S3Error):
-    """HTTP 403."""
-
     status = 403
     message = "The difference between the request time and the server's time is too large."
 
 
 class ServiceUnavailable(S3Error):
-    """HTTP 503."""
-
     status = 503
     message = "Service is unable to handle request. Try again."
 
 
 class SignatureDoesNotMatch(S3Error):
-    """HTTP 403."""
-
     status = 403
     message = (
         "The request signature that the server calculated does not match the signature "
@@ -426,15 +276,11 @@ class SignatureDoesNotMatch(S3Error):
 
 
 class SlowDown(S3Error):
-    """HTTP 503."""
-
     status = 503
     message = "Please reduce your request rate."
 
 
 class StorageFull(S3Error):
-    """HTTP 507."""
-
     status = 507
     message = (
         "There is no space left to store this. Free some space or ask the operator for "
@@ -443,7 +289,4 @@ class StorageFull(S3Error):
 
 
 class XAmzContentSHA256Mismatch(S3Error):
-    """HTTP 400."""
-
-    status = 400
     message = "The provided 'x-amz-content-sha256' header does not match what was computed."
