@@ -1,0 +1,162 @@
+"""The server factory: what all connections of a listener share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Site
+
+from s3daemon.http.channel import Channel
+from s3daemon.http.head import Stamp, status_line
+from s3daemon.http.limits import Limits, Timeouts
+from s3daemon.http.request import Request
+from s3daemon.http.sendfile import RunBlocking
+
+__all__ = ["S3Factory", "plain_refusal"]
+
+_TIMEOUTS = Timeouts()
+_LIMITS = Limits()
+
+
+def plain_refusal(status: int, reason: str) -> bytes:
+    """A whole answer to what is no request: plain text, and the connection ends."""
+    text = reason.encode("utf-8") + b"\n"
+    return (
+        status_line(status)
+        + b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+        + b"Content-Length: %d\r\n\r\n" % len(text)
+        + text
+    )
+
+
+class S3Factory(ServerFactory):
+    """Makes a :class:`Channel` for each connection; for any stream endpoint.
+
+    :param reactor: tells the time and calls later.
+    :param run_blocking: ``run_blocking(call, *args)`` runs a blocking call on a pool thread.
+    :param process: called with each request as soon as its head is there; ``twisted.web``'s way
+        (find the resource in ``site`` and render it) unless given.
+    :param site: a resource, or something with ``getResourceFor(request)`` like
+        ``twisted.web.server.Site``, for requests that are processed in ``twisted.web``'s way.
+    :param bad_request: (status, reason) -> the whole answer to what is no request.
+    :param server: value of the Server header field.
+    :param wall: seconds since the epoch, for the Date header field.
+    :ivar running: requests under way.
+    :ivar draining: no request is taken on any more.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        run_blocking: RunBlocking,
+        *,
+        process: Callable[[Request], object] = Request.process,
+        site: Site | IResource | None = None,
+        bad_request: Callable[[int, str], bytes] = plain_refusal,
+        timeouts: Timeouts = _TIMEOUTS,
+        limits: Limits = _LIMITS,
+        server: bytes = b"s3gate",
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.reactor = reactor
+        self.run_blocking = run_blocking
+        self.process = process
+        self.site = _site(site, reactor)
+        self.bad_request = bad_request
+        self.timeouts = timeouts
+        self.limits = limits
+        self.stamp = Stamp(server, wall)
+        self.logger = Logger(namespace="s3daemon.http", source=self)
+        self.running = 0
+        self.draining = False
+        self._channels: set[Channel] = set()
+        self._ticking: IDelayedCall | None = None
+        self._drained: list[Deferred[None]] = []
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._channels)
+
+    # -- the listener's life -------------------------------------------------------------
+
+    def buildProtocol(self, addr: IAddress | None) -> Channel:  # type: ignore[override]
+        """One more connection."""
+        return Channel(self)
+
+    def drain(self) -> Deferred[None]:
+        """Stop gracefully; fires when no connection is left.
+
+        Connections without a request are closed now, the others after the answer under way, which
+        says so.  The listener is to be closed first.
+        """
+        self.draining = True
+        done: Deferred[None] = Deferred()
+        self._drained.append(done)
+        for channel in list(self._channels):
+            channel.drain()
+        self._report_drained()
+        return done
+
+    def abort(self) -> None:
+        """End all connections now, whatever is under way."""
+        for channel in list(self._channels):
+            channel.abortConnection()
+
+    # -- for twisted.web -------------------------------------------------------------------
+
+    def log(self, request: Request) -> None:
+        """A request was answered.  ``twisted.web`` calls this; whoever processes requests logs."""
+
+    def turn(self) -> Deferred[None]:
+        """Fires when everything else that is due has had its turn of the reactor."""
+        done: Deferred[None] = Deferred()
+        self.reactor.callLater(0, done.callback, None)
+        return done
+
+    # -- for channels ------------------------------------------------------------------------
+
+    def joined(self, channel: Channel) -> bool:
+        """A connection was made; False when it is one too many."""
+        self._channels.add(channel)
+        if self._ticking is None:
+            self._ticking = self.reactor.callLater(1, self._tick)
+        return len(self._channels) <= self.limits.connections
+
+    def left(self, channel: Channel) -> None:
+        """A connection is gone."""
+        self._channels.discard(channel)
+        if not self._channels and self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        self._report_drained()
+
+    def _tick(self) -> None:
+        # One call for all connections: a delayed call for each limit of each request would cost
+        # more than the request.
+        self._ticking = self.reactor.callLater(1, self._tick)
+        now = self.reactor.seconds()
+        for channel in list(self._channels):
+            channel.tick(now)
+
+    def _report_drained(self) -> None:
+        if self.draining and not self._channels:
+            waiting, self._drained = self._drained, []
+            for done in waiting:
+                done.callback(None)
+
+
+def _site(site: Site | IResource | None, reactor: IReactorTime) -> Site:
+    if IResource.providedBy(site):
+        return Site(site, reactor=reactor)  # type: ignore[no-untyped-call]
+    if site is None:
+        return Site(Resource(), reactor=reactor)  # type: ignore[no-untyped-call]
+    return site
