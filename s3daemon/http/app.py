@@ -1,323 +1,100 @@
-"""The tree above the channel: bytes to operations, results to bytes.
+"""The tree above the channel: S3, and the daemon's own paths.
 
-A handler is a coroutine that starts when the head is there: read the target, ask who it is, find
-the action, let it parse the head, and only then ask for the body.  Everything that can refuse
-comes before ``100 Continue``.
+Klein is the tree.  Its S3 branch is called without matching again: Werkzeug would merge slashes and
+redirect keys that begin with one, and the target was read from the raw bytes already.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
-import attrs
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
-from s3daemon.actions import ACTIONS
-from s3daemon.actions.base import (
-    Action,
-    Answer,
-    AnyAction,
-    Context,
-    DocumentAction,
-    Limits,
-    UploadAction,
-)
-from s3daemon.actions.translate import s3_error
-from s3daemon.auth.identity import Identity
-from s3daemon.http import body as bodies
-from s3daemon.http.accesslog import Entry
-from s3daemon.http.request import ClientGone, Request
-from s3daemon.http.respond import WireFields, error_answer, send
-from s3daemon.http.waiting import answer_when_done
-from s3daemon.store.interfaces import BucketInfo, IStore, StorageError
+from s3daemon.http.request import Request
+from s3daemon.http.s3 import S3Service
+from s3daemon.store.interfaces import StorageError
 from s3daemon.streams.pool import IPool, PoolStopped
-from s3daemon.streams.upload import SMALL, Upload
-from s3daemon.wire import awschunked, errors, operations, target
-from s3daemon.wire.message import S3Request
 
 #: Paths that are the daemon's own when nobody signs for them (docs/adr, "health paths").
-HEALTH_PATHS = frozenset({b"/healthz", b"/readyz"})
+OWN_PATHS = frozenset({b"/healthz", b"/readyz"})
 
-#: Actions that may run long: they have threads of their own, so that small requests never wait.
-HEAVY = frozenset(
-    {
-        "CompleteMultipartUpload",
-        "CopyObject",
-        "DeleteBucket",
-        "DeleteObjects",
-        "ListObjects",
-        "ListObjectsV2",
-        "UploadPartCopy",
-    }
-)
-
-#: Actions whose answer S3 allows to begin with blanks while the work goes on.
-PATIENT = frozenset({"CompleteMultipartUpload", "CopyObject", "UploadPartCopy"})
-
-
-@attrs.frozen
-class Settings:
-    """What the operator chose for the tree.
-
-    :ivar endpoints: base paths and their personalities.
-    :ivar domains: for virtual-host style; empty for path style only.
-    :ivar blanks_after: seconds after which a long Complete or Copy sends blanks to keep clients
-        and balancers from giving up; 0 for never.
-    """
-
-    endpoints: Sequence[target.Endpoint]
-    domains: Sequence[str] = ()
-    region: str = "us-east-1"
-    limits: Limits = Limits()
-    blanks_after: float = 10.0
-
-
-@attrs.frozen
-class Pools:
-    """Threads for small requests, and for those that may run long."""
-
-    light: IPool
-    heavy: IPool
-
-
-Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Identity]"]
+#: Seconds in which the store has to say that it can serve.
+READY_WITHIN = 5.0
 
 
 class Gateway:
-    """S3 over a store, and the daemon's own paths.
+    """S3, and what a balancer asks.
 
-    :param authenticate: (request, raw target, raw fields) -> who it is, or it fails with an
-        :class:`~s3daemon.wire.errors.S3Error`.
-    :param may: the decision function of :class:`~s3daemon.actions.base.Context`.
     :param ready: blocking; raises a :class:`StorageError` when the store cannot serve.
-    :param now_ns: the wall clock.
     """
 
     app = Klein()
 
     def __init__(
         self,
-        store: IStore,
-        authenticate: Authenticate,
-        may: Callable[[Identity, str, BucketInfo, str], None],
-        display_name: Callable[[str], str],
-        settings: Settings,
-        pools: Pools,
-        reactor: IReactorTime,
-        now_ns: Callable[[], int],
+        s3: S3Service,
+        pool: IPool,
         ready: Callable[[], None],
+        reactor: IReactorTime,
     ) -> None:
-        self._store = store
-        self._authenticate = authenticate
-        self._may = may
-        self._display_name = display_name
-        self._settings = settings
-        self._pools = pools
-        self._reactor = reactor
-        self._now_ns = now_ns
+        self._s3 = s3
+        self._pool = pool
         self._ready = ready
-        self._host_id = os.urandom(24).hex()
-        self._prefix = os.urandom(4).hex().upper()
-        self._count = itertools.count(1)
-        self._log = Logger(namespace="s3daemon.access", source=self)
-
-    # -- the tree ------------------------------------------------------------------
+        self._reactor = reactor
+        self._log = Logger(namespace="s3daemon.http", source=self)
+        self._klein = self.app
+        self._tree = self._klein.resource()
 
     def process(self, request: Request) -> None:
-        """What the channel calls when a head is complete.
-
-        The S3 branch is Klein's endpoint, called without matching again: Werkzeug would merge
-        slashes and redirect keys that begin with one.
-        """
-        if self._is_own(request):
-            resource = self.app.resource()
-            request.render(resource)
+        """What the channel calls when a head is complete."""
+        if _is_own(request):
+            request.render(self._tree)
         else:
-            ensureDeferred(self.s3(request)).addErrback(self._bug, request)
+            served = self._klein.execute_endpoint("s3", request)
+            served.addErrback(self._bug, request)
 
-    def _is_own(self, request: Request) -> bool:
-        head = request.head
-        if head.target not in HEALTH_PATHS or head.method not in (b"GET", b"HEAD"):
-            return False
-        return not any(name == b"authorization" for name, _ in head.fields)
+    @app.route("/", branch=True)
+    async def s3(self, request: IRequest) -> None:
+        """Everything that is not the daemon's own."""
+        await self._s3.serve(request)
 
     @app.route("/healthz")
     def healthz(self, request: IRequest) -> bytes:
         """The process answers."""
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        return b"ok\n"
+        return _plain(request, 200, "ok")
 
     @app.route("/readyz")
     async def readyz(self, request: IRequest) -> bytes:
-        """The store answers too, within five seconds; else 503 with the reason."""
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        """The store answers too, in time; else 503 with the reason."""
         try:
-            asked = self._pools.light.run(self._ready)
-            asked.addTimeout(5, self._reactor)
+            asked = self._pool.run(self._ready)
+            asked.addTimeout(READY_WITHIN, self._reactor)
             await asked
-        except Exception as error:
-            request.setResponseCode(503)
-            reason = str(error) or "the file system did not answer in time"
+        except (StorageError, PoolStopped, DeferredTimeout) as error:
+            late = isinstance(error, DeferredTimeout)
+            reason = "the file system did not answer in time" if late else str(error)
             self._log.warn("not ready: {reason}", reason=reason)
-            return f"not ready: {reason}\n".encode()
-        return b"ready\n"
-
-    # -- S3 ------------------------------------------------------------------------
-
-    async def s3(self, request: Request) -> None:
-        """Serve one S3 request to its end."""
-        head = request.head
-        request_id = f"{self._prefix}{next(self._count):08X}"
-        entry = Entry(
-            request_id=request_id,
-            peer=request.peer_name,
-            method=head.method.decode("ascii", "replace"),
-            target=head.target,
-            begin=self._reactor.seconds(),
-        )
-        common: WireFields = [
-            (b"x-amz-request-id", request_id.encode()),
-            (b"x-amz-id-2", self._host_id.encode()),
-        ]
-        resource = ""
-        try:
-            try:
-                s3 = target.request_from(
-                    head.method,
-                    head.target,
-                    head.fields,
-                    self._settings.endpoints,
-                    self._settings.domains,
-                    secure=request.isSecure(),
-                    length=head.length,
-                )
-                resource = s3.resource
-                answer = await self._perform(request, s3, entry, common)
-            except Exception as error:
-                refused = self._refusal(error, entry)
-                answer = error_answer(
-                    refused, resource, request_id, self._host_id, head.method == b"HEAD"
-                )
-            if answer is not None:
-                await send(request, answer, common, self._pools.heavy)
-        except ClientGone:
-            entry.error = "ClientGone"
-        finally:
-            entry.write(
-                self._log, request.code, request.body.received, request.sentLength,
-                self._reactor.seconds(),
-            )
-
-    async def _perform(
-        self, request: Request, s3: S3Request, entry: Entry, common: WireFields
-    ) -> Answer | None:
-        """The answer, or None when it has been sent already."""
-        caller = await self._authenticate(s3, request.head.target, request.head.fields)
-        entry.user = caller.name
-        name = operations.match(s3)
-        entry.operation = name
-        action = ACTIONS[name]
-        given = action.parse(s3)
-        context = Context(
-            buckets=self._store.buckets,
-            objects=self._store.objects,
-            uploads=self._store.uploads,
-            caller=caller,
-            operation=name,
-            may=self._may,
-            display_name=self._display_name,
-            limits=self._settings.limits,
-            now_ns=self._now_ns(),
-            region=self._settings.region,
-        )
-        if isinstance(action, UploadAction):
-            return await self._upload(request, s3, action, context, given)
-        pool = self._pools.heavy if name in HEAVY else self._pools.light
-        if isinstance(action, DocumentAction):
-            document = await self._document(request, s3)
-            job = pool.run(action.run, context, given, document)
-        else:
-            job = pool.run(action.run, context, given)
-        if name in PATIENT and self._settings.blanks_after:
-            return await answer_when_done(
-                request,
-                job,
-                common,
-                self._settings.blanks_after,
-                self._reactor,
-                lambda error: error_answer(
-                    self._refusal(error, entry), s3.resource, entry.request_id, self._host_id, False
-                ),
-            )
-        return await job
-
-    async def _document(self, request: Request, s3: S3Request) -> bytes:
-        document: bytes = await request.body.read(self._settings.limits.document)
-        if not s3.chunked_body:
-            return document
-        decoder = awschunked.decoder_for(s3)
-        assert decoder is not None
-        pieces = decoder.feed(document)
-        decoder.finish()
-        return b"".join(pieces)
-
-    async def _upload(
-        self, request: Request, s3: S3Request, action: UploadAction, context: Context, given: Any
-    ) -> Answer:
-        small = s3.length is not None and s3.length <= SMALL
-        delivery: Deferred[None]
-        upload: Upload[Answer] = Upload(
-            self._pools.light if small else self._pools.heavy,
-            lambda: action.begin(context, given),
-            s3.length,
-            lambda: delivery.cancel(),
-        )
-        if request.head.expect_continue or not small:
-            await upload.open()
-        try:
-            delivery = ensureDeferred(request.body.deliver(upload))
-            await delivery
-        except CancelledError:
-            pass  # the sink failed; finish says why
-        except BaseException:
-            await upload.abort()
-            raise
-        return await upload.finish()
-
-    # -- errors ----------------------------------------------------------------------
-
-    def _refusal(self, error: Exception, entry: Entry) -> errors.S3Error:
-        """The S3 error a client gets for it; a bug becomes InternalError and goes to the log."""
-        refused = self._translated(error, entry.request_id)
-        entry.error = refused.code
-        return refused
-
-    def _translated(self, error: Exception, request_id: str) -> errors.S3Error:
-        if isinstance(error, errors.S3Error):
-            return error
-        if isinstance(error, StorageError):
-            refused = s3_error(error)
-            if refused.status >= 500:
-                self._log.warn(
-                    "request_id={request_id} storage: {error!r}", request_id=request_id, error=error
-                )
-            return refused
-        if isinstance(error, PoolStopped):
-            return errors.ServiceUnavailable("This node is shutting down. Try again.")
-        if isinstance(error, bodies.BodyError):
-            return _BODY_ERRORS[type(error)](str(error))
-        if isinstance(error, ClientGone):
-            raise error
-        self._log.failure("request_id={request_id} bug", request_id=request_id)
-        return errors.InternalError()
+            return _plain(request, 503, "not ready: " + reason)
+        return _plain(request, 200, "ready")
 
     def _bug(self, failure: Any, request: Request) -> None:
         self._log.failure("while answering", failure)
         request.loseConnection()
+
+
+def _is_own(request: Request) -> bool:
+    head = request.head
+    if head.target not in OWN_PATHS or head.method not in (b"GET", b"HEAD"):
+        return False
+    return not any(name == b"authorization" for name, _ in head.fields)
+
+
+def _plain(request: IRequest, status: int, text: str) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    return text.encode("utf-8", "replace") + b"\n"

@@ -48,8 +48,11 @@ class Upload(Generic[R]):
 
     :param begin: makes the sink; runs on a pool thread, with the first job.
     :param length: bytes announced, or None.
-    :param failed: called (on the reactor) as soon as the sink fails while the body still arrives,
-        so that the client can be refused at once; :meth:`finish` then fails with the same error.
+
+    When the sink fails while the body still arrives the producer is stopped, so that the client can
+    be refused at once, and :meth:`finish` fails with the sink's error.
+
+    :ivar failed: the sink has failed.
     """
 
     def __init__(
@@ -57,12 +60,10 @@ class Upload(Generic[R]):
         pool: IPool,
         begin: Callable[[], Sink[R]],
         length: int | None,
-        failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._begin = begin
         self._hold = length is not None and length <= SMALL
-        self._failed = failed
         self._sink: Sink[R] | None = None
         self._pieces: list[bytes] = []
         self._pending = 0
@@ -93,6 +94,11 @@ class Upload(Generic[R]):
         if self._pending + self._taking > HIGH and not self._paused and self._producer is not None:
             self._paused = True
             self._producer.pauseProducing()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the sink has failed while the body arrived."""
+        return self._error is not None
 
     # -- the life of an upload ----------------------------------------------------
 
@@ -130,7 +136,8 @@ class Upload(Generic[R]):
         if isinstance(result, Failure):
             self._error = result
             self._pieces, self._pending = [], 0
-            self._failed()
+            if self._producer is not None:
+                self._producer.stopProducing()
             return
         if not self._hold and self._pending >= BATCH:
             self._start()

@@ -116,15 +116,17 @@ def test_back_pressure_is_bounded_and_let_go():
 
 
 def test_failure_while_the_body_arrives_is_told_at_once_and_aborts():
-    pool, told = HandPool(), []
+    pool, producer = HandPool(), Producer()
     sink = MemorySink(fail_at=1)
-    upload: Upload = Upload(pool, lambda: sink, None, lambda: told.append(True))
+    upload: Upload = Upload(pool, lambda: sink, None)
+    upload.registerProducer(producer, True)
     upload.write(b"x" * BATCH)
     pool.step()
     upload.write(b"x" * BATCH)
-    assert told == []
+    assert not upload.failed
     pool.step()
-    assert told == [True]
+    assert upload.failed
+    assert producer.log == ["stop"]
     assert sink.calls[-1] == "abort"
     upload.write(b"ignored")
     assert pool.jobs == []

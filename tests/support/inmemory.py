@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
 
@@ -28,6 +28,25 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@implementer(IBodyProducer)
+class _Whole:
+    """A body that is written at once (treq's own wants a running reactor)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        consumer.write(self._data)
+        return succeed(None)
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def stopProducing(self) -> None: ...
 
 
 class _Endpoint:
@@ -64,7 +83,7 @@ class Wire:
     def __init__(self, factory: Factory, clock: Any) -> None:
         self._endpoints = _Endpoints(factory)
         agent = Agent.usingEndpointFactory(clock, self._endpoints)
-        self._client = treq.client.HTTPClient(agent)
+        self._client = treq.client.HTTPClient(agent, data_to_body_producer=_Whole)
 
     def pump(self) -> None:
         """Move bytes until nothing moves any more."""

@@ -1,0 +1,269 @@
+"""S3 requests: bytes to operations, results to bytes.
+
+A handler is a coroutine that starts when the head is there: read the target, ask who it is, find
+the action, let it parse the head, and only then ask for the body.  Everything that can refuse
+comes before ``100 Continue``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from s3daemon.actions import ACTIONS
+from s3daemon.actions.base import Answer, Context, DocumentAction, Limits, UploadAction
+from s3daemon.actions.translate import s3_error
+from s3daemon.auth.identity import Identity
+from s3daemon.http import body as bodies
+from s3daemon.http.accesslog import Entry
+from s3daemon.http.request import ClientGone, Request
+from s3daemon.http.respond import WireFields, error_answer, send
+from s3daemon.http.waiting import answer_when_done
+from s3daemon.store.interfaces import BucketInfo, IStore, StorageError
+from s3daemon.streams.pool import IPool, PoolStopped
+from s3daemon.streams.upload import SMALL, Upload
+from s3daemon.wire import awschunked, errors, operations, target
+from s3daemon.wire.message import S3Request
+
+#: Actions that may run long: they have threads of their own, so that small requests never wait.
+HEAVY = frozenset(
+    {
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "DeleteBucket",
+        "DeleteObjects",
+        "ListObjects",
+        "ListObjectsV2",
+        "UploadPartCopy",
+    }
+)
+
+#: Actions whose answer S3 allows to begin with blanks while the work goes on.
+PATIENT = frozenset({"CompleteMultipartUpload", "CopyObject", "UploadPartCopy"})
+
+
+@attrs.frozen
+class Settings:
+    """What the operator chose for the tree.
+
+    :ivar endpoints: base paths and their personalities.
+    :ivar domains: for virtual-host style; empty for path style only.
+    :ivar blanks_after: seconds after which a long Complete or Copy sends blanks to keep clients
+        and balancers from giving up; 0 for never.
+    """
+
+    endpoints: Sequence[target.Endpoint]
+    domains: Sequence[str] = ()
+    region: str = "us-east-1"
+    limits: Limits = Limits()
+    blanks_after: float = 10.0
+
+
+@attrs.frozen
+class Pools:
+    """Threads for small requests, and for those that may run long."""
+
+    light: IPool
+    heavy: IPool
+
+
+_BODY_ERRORS: Mapping[type[bodies.BodyError], type[errors.S3Error]] = MappingProxyType(
+    {
+        bodies.BodyIncomplete: errors.IncompleteBody,
+        bodies.BodyTooSlow: errors.RequestTimeout,
+        bodies.BodyMalformed: errors.InvalidRequest,
+        bodies.BodyTooLarge: errors.MaxMessageLengthExceeded,
+    }
+)
+
+Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Identity]"]
+
+
+class S3Service:
+    """S3 over a store.
+
+    :param authenticate: (request, raw target, raw fields) -> who it is, or it fails with an
+        :class:`~s3daemon.wire.errors.S3Error`.
+    :param may: the decision function of :class:`~s3daemon.actions.base.Context`.
+    :param now_ns: the wall clock.
+    """
+
+    def __init__(
+        self,
+        store: IStore,
+        authenticate: Authenticate,
+        may: Callable[[Identity, str, BucketInfo, str], None],
+        display_name: Callable[[str], str],
+        settings: Settings,
+        pools: Pools,
+        reactor: IReactorTime,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._authenticate = authenticate
+        self._may = may
+        self._display_name = display_name
+        self._settings = settings
+        self._pools = pools
+        self._reactor = reactor
+        self._now_ns = now_ns
+        self._host_id = os.urandom(24).hex()
+        self._prefix = os.urandom(4).hex().upper()
+        self._count = itertools.count(1)
+        self._log = Logger(namespace="s3daemon.access", source=self)
+
+    async def serve(self, request: Request) -> None:
+        """Serve one S3 request to its end."""
+        head = request.head
+        request_id = f"{self._prefix}{next(self._count):08X}"
+        entry = Entry(
+            request_id=request_id,
+            peer=request.peer_name,
+            method=head.method.decode("ascii", "replace"),
+            target=head.target,
+            begin=self._reactor.seconds(),
+        )
+        common: WireFields = [
+            (b"x-amz-request-id", request_id.encode()),
+            (b"x-amz-id-2", self._host_id.encode()),
+        ]
+        resource = ""
+        try:
+            try:
+                s3 = target.request_from(
+                    head.method,
+                    head.target,
+                    head.fields,
+                    self._settings.endpoints,
+                    self._settings.domains,
+                    secure=request.isSecure(),
+                    length=head.length,
+                )
+                resource = s3.resource
+                answer = await self._perform(request, s3, entry, common)
+            except Exception as error:
+                refused = self._refusal(error, entry)
+                answer = error_answer(
+                    refused, resource, request_id, self._host_id, head.method == b"HEAD"
+                )
+            if answer is not None:
+                await send(request, answer, common, self._pools.heavy)
+        except ClientGone:
+            entry.error = "ClientGone"
+        finally:
+            entry.write(
+                self._log,
+                request.code,
+                request.body.received,
+                request.sentLength,
+                self._reactor.seconds(),
+            )
+
+    async def _perform(
+        self, request: Request, s3: S3Request, entry: Entry, common: WireFields
+    ) -> Answer | None:
+        """The answer, or None when it has been sent already."""
+        caller = await self._authenticate(s3, request.head.target, request.head.fields)
+        entry.user = caller.name
+        name = operations.match(s3)
+        entry.operation = name
+        action = ACTIONS[name]
+        given = action.parse(s3)
+        context = Context(
+            buckets=self._store.buckets,
+            objects=self._store.objects,
+            uploads=self._store.uploads,
+            caller=caller,
+            operation=name,
+            may=self._may,
+            display_name=self._display_name,
+            limits=self._settings.limits,
+            now_ns=self._now_ns(),
+            region=self._settings.region,
+            expected_owner=s3.headers.get("x-amz-expected-bucket-owner"),
+        )
+        if isinstance(action, UploadAction):
+            return await self._upload(request, s3, action, context, given)
+        pool = self._pools.heavy if name in HEAVY else self._pools.light
+        if isinstance(action, DocumentAction):
+            document = await self._document(request, s3)
+            job = pool.run(action.run, context, given, document)
+        else:
+            job = pool.run(action.run, context, given)
+        if name in PATIENT and self._settings.blanks_after:
+            return await answer_when_done(
+                request,
+                job,
+                common,
+                self._settings.blanks_after,
+                self._reactor,
+                lambda error: error_answer(
+                    self._refusal(error, entry), s3.resource, entry.request_id, self._host_id, False
+                ),
+            )
+        return await job
+
+    async def _document(self, request: Request, s3: S3Request) -> bytes:
+        document: bytes = await request.body.read(self._settings.limits.document)
+        if not s3.chunked_body:
+            return document
+        decoder = awschunked.decoder_for(s3)
+        assert decoder is not None
+        pieces = decoder.feed(document)
+        decoder.finish()
+        return b"".join(pieces)
+
+    async def _upload(
+        self, request: Request, s3: S3Request, action: UploadAction, context: Context, given: Any
+    ) -> Answer:
+        small = s3.length is not None and s3.length <= SMALL
+        upload: Upload[Answer] = Upload(
+            self._pools.light if small else self._pools.heavy,
+            lambda: action.begin(context, given),
+            s3.length,
+        )
+        if request.head.expect_continue or not small:
+            await upload.open()
+        try:
+            await request.body.deliver(upload)
+        except bodies.BodyError:
+            if not upload.failed:
+                await upload.abort()
+                raise
+        # When the sink has failed, finish says why.
+        return await upload.finish()
+
+    # -- errors ----------------------------------------------------------------------
+
+    def _refusal(self, error: Exception, entry: Entry) -> errors.S3Error:
+        """The S3 error a client gets for it; a bug becomes InternalError and goes to the log."""
+        refused = self._translated(error, entry.request_id)
+        entry.error = refused.code
+        return refused
+
+    def _translated(self, error: Exception, request_id: str) -> errors.S3Error:
+        if isinstance(error, errors.S3Error):
+            return error
+        if isinstance(error, StorageError):
+            refused = s3_error(error)
+            if refused.status >= 500:
+                self._log.warn(
+                    "request_id={request_id} storage: {error!r}", request_id=request_id, error=error
+                )
+            return refused
+        if isinstance(error, PoolStopped):
+            return errors.ServiceUnavailable("This node is shutting down. Try again.")
+        if isinstance(error, bodies.BodyError):
+            return _BODY_ERRORS[type(error)](str(error))
+        if isinstance(error, ClientGone):
+            raise error
+        self._log.failure("request_id={request_id} bug", request_id=request_id)
+        return errors.InternalError()
