@@ -88,14 +88,24 @@ class Context:
         :raises s3daemon.store.interfaces.NoSuchBucket:
         :raises errors.AccessDenied:
         """
+        info = self.look_up(name, target=not operation)
+        self.may(self.caller, operation or self.operation, info, key)
+        return info
+
+    def look_up(self, name: str, target: bool = True) -> BucketInfo:
+        """The bucket, with its owner, for an action that asks :attr:`may` for each key itself.
+
+        :param target: it is what the request is about, and not the source of a copy.
+        :raises s3daemon.store.interfaces.NoSuchBucket:
+        :raises errors.AccessDenied: it is not the expected owner's.
+        """
         info = self.buckets.get(name)
         while info.owner is None and ":" in name:
             # A directory inside a bucket is its bucket's owner's, unless it was made as a bucket.
             name = name.rpartition(":")[0]
             info = attrs.evolve(info, owner=self.buckets.get(name).owner)
-        if not operation and self.expected_owner not in (None, info.owner):
+        if target and self.expected_owner not in (None, info.owner):
             raise errors.AccessDenied
-        self.may(self.caller, operation or self.operation, info, key)
         return info
 
 

@@ -70,12 +70,9 @@ def parse_document(document: bytes) -> tuple[tuple[Entry, ...], bool]:
         raise MalformedXML
     entries = []
     for element in objects:
-        keys = xmlio.children(element, "Key")
-        if len(keys) != 1:
-            raise MalformedXML
         entries.append(
             Entry(
-                keys[0].text or "",
+                xmlio.child_text(element, "Key"),
                 xmlio.child_text(element, "VersionId", ""),
                 any(xmlio.children(element, name) for name in _CONDITIONS),
             )
@@ -87,7 +84,7 @@ def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
     """Delete what the document lists."""
     digests.check_document(wanted.headers, document)
     entries, quiet = parse_document(document)
-    bucket = context.buckets.get(wanted.bucket)
+    bucket = context.look_up(wanted.bucket)
     failed: dict[Entry, S3Error] = {}
     # Backwards, so that a folder comes after what is in it and can go in the same request.
     for entry in sorted(set(entries), key=lambda entry: entry.key, reverse=True):

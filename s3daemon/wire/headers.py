@@ -104,7 +104,7 @@ def system_attributes(request: S3Request) -> dict[str, str]:
     headers = request.headers
     found = {name: headers[name] for name in SYSTEM_FIELDS if headers.get(name)}
     coding = found.get("content-encoding")
-    if coding is not None:
+    if coding is not None and "aws-chunked" in coding.lower():
         coding = strip_aws_chunked(coding)
         if coding:
             found["content-encoding"] = coding

@@ -52,13 +52,11 @@ def parse_document(document: bytes, limit: int = OBJECT_TAGS) -> Tags:
     """
     sets = xmlio.children(xmlio.parse(document, "Tagging"), "TagSet")
     if len(sets) != 1:
-        raise MalformedXML
-    tags = []
-    for tag in xmlio.children(sets[0], "Tag"):
-        keys, values = xmlio.children(tag, "Key"), xmlio.children(tag, "Value")
-        if len(keys) != 1 or len(values) != 1:
-            raise MalformedXML
-        tags.append((keys[0].text or "", values[0].text or ""))
+        raise MalformedXML("Tagging needs one element TagSet.")
+    tags = (
+        (xmlio.child_text(tag, "Key"), xmlio.child_text(tag, "Value"))
+        for tag in xmlio.children(sets[0], "Tag")
+    )
     return check(tags, limit)
 
 

@@ -46,6 +46,7 @@ class World:
         self.store = MemoryStore(lambda: next(ticks))
         self.caller = ALICE
         self.limits = Limits()
+        self.expected_owner: str | None = None
         self.asked: list[tuple[str, str, str, str]] = []
         self.store.buckets.create("b", ALICE.id)
 
@@ -67,6 +68,7 @@ class World:
             {ALICE.id: "Alice", BOB.id: "Bob"}.__getitem__,
             self.limits,
             now_ns=START_NS,
+            expected_owner=self.expected_owner,
         )
 
     def perform(self, action: AnyAction, request: S3Request, body: bytes = b"") -> Answer:

@@ -12,7 +12,7 @@ from s3daemon.actions.base import Answer
 from s3daemon.actions.delete_objects import ACTION, Entry, parse_document
 from s3daemon.store.interfaces import NoSuchBucket, Unavailable
 from s3daemon.store.memory_objects import MemoryObjects
-from s3daemon.wire.errors import BadDigest, InvalidDigest, MalformedXML
+from s3daemon.wire.errors import AccessDenied, BadDigest, InvalidDigest, MalformedXML
 from s3daemon.wire.message import Personality
 
 
@@ -89,6 +89,29 @@ def test_stranger(world: Any, delete: Any) -> None:
     world.caller = world.bob
     assert [error["Code"] for error in delete(document("k", "x"))["Errors"]] == ["AccessDenied"] * 2
     assert world.keys() == ["k"]
+
+
+def test_directory_as_a_bucket(world: Any, delete: Any) -> None:
+    """Its keys are as much its owner's as those of the bucket it is in."""
+    world.put("dir/k")
+    world.caller = world.bob
+    assert delete(document("k"), bucket="b:dir")["Errors"][0]["Code"] == "AccessDenied"
+    assert world.keys() == ["dir/k"]
+    world.caller = world.alice
+    delete(document("k"), bucket="b:dir")
+    assert world.keys() == []
+
+
+def test_expected_owner(world: Any, delete: Any) -> None:
+    """Of another's bucket nothing is deleted."""
+    world.put("k")
+    world.expected_owner = "bob-id"
+    with pytest.raises(AccessDenied):
+        delete(document("k"))
+    assert world.keys() == ["k"]
+    world.expected_owner = "alice-id"
+    delete(document("k"))
+    assert world.keys() == []
 
 
 def test_folder_and_children(world: Any, delete: Any) -> None:

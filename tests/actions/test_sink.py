@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,3 +170,70 @@ def test_limits_are_inclusive() -> None:
     with pytest.raises(EntityTooLarge) as caught:
         expected_body(put(MAX_PART + 1), MAX_PART)
     assert caught.value.detail["MaxSizeAllowed"] == str(MAX_PART)
+
+
+# -- aws-chunked ---------------------------------------------------------------------------
+
+TRAILER = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
+
+
+def chunked(length: int) -> S3Request:
+    """The head of an upload as today's SDKs send it."""
+    return S3Request(
+        "PUT",
+        "b",
+        "k",
+        headers={
+            "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "content-encoding": "aws-chunked",
+            "x-amz-decoded-content-length": str(length),
+            "x-amz-trailer": "x-amz-checksum-crc32",
+        },
+        length=length,
+        chunked_body=True,
+    )
+
+
+@given(st.lists(st.integers(0, len(TRAILER)), max_size=6).map(sorted))
+def test_aws_chunked(cuts: list[int]) -> None:
+    """Only the content is written and hashed, however the body is cut."""
+    writer = Writer()
+    sink = sink_of(writer, expected_body(chunked(11), MAX_OBJECT))
+    bounds = [0, *cuts, len(TRAILER)]
+    for first, last in itertools.pairwise(bounds):
+        sink.write([TRAILER[first:last]])
+    assert sink.finish() == Answer(200, (("ETag", f'"{md5(b"hello world")}"'),))
+    assert writer.content == b"hello world"
+
+
+@pytest.mark.parametrize(
+    ("length", "body"),
+    [
+        (12, TRAILER),
+        (10, TRAILER),
+        (11, TRAILER[:-2]),
+        (11, b"5\r\nhello\r\n"),
+        (5, b"5\r\nhello"),
+        (5, b"hello"),
+        (0, b""),
+    ],
+)
+def test_broken_aws_chunked(length: int, body: bytes) -> None:
+    """Never becomes an object."""
+    writer = Writer()
+    sink = sink_of(writer, expected_body(chunked(length), MAX_OBJECT))
+
+    def upload() -> None:
+        sink.write([body])
+        sink.finish()
+
+    with pytest.raises(S3Error) as caught:
+        upload()
+    assert caught.value.status == 400
+    assert writer.calls == ["abort"]
+
+
+def test_aws_chunked_needs_its_length() -> None:
+    """Content-Length counts the framing too."""
+    with pytest.raises(MissingContentLength):
+        expected_body(attrs.evolve(chunked(1), length=None), MAX_OBJECT)

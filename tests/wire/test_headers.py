@@ -80,6 +80,8 @@ def test_system_attributes() -> None:
         ("gzip, aws-chunked", "gzip"),
         ("aws-chunked, gzip", "gzip"),
         ("gzip,aws-chunked", "gzip"),
+        ("deflate,gzip", "deflate,gzip"),
+        ("AWS-Chunked", None),
         ("aws-chunked", None),
         ("aws-chunked, aws-chunked", None),
         ("", None),
