@@ -189,6 +189,17 @@ def test_store_trouble_is_told_per_key(
     assert world.keys() == []
 
 
+def test_bucket_goes_meanwhile(world: Any, delete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then no key is said to be deleted."""
+
+    def gone(objects: Any, bucket: str, key: str, prune: bool = True) -> bool:
+        raise NoSuchBucket(bucket)
+
+    monkeypatch.setattr(MemoryObjects, "delete", gone)
+    with pytest.raises(NoSuchBucket):
+        delete(document("a", "b"))
+
+
 def test_missing_bucket(delete: Any) -> None:
     """No list of keys, but one error."""
     with pytest.raises(NoSuchBucket):
