@@ -1,0 +1,54 @@
+"""The gateway's own directory in every top-level bucket and beneath the root, ``.s3gate``.
+
+Buckets that lie in a bucket (``a:b``) use that of the top-level one, so that a directory that
+objects have come and gone in holds nothing of ours and can be removed.
+
+Paths here are relative to the descriptor of the directory that holds ``.s3gate`` (the *home*).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.names import PRIVATE_DIR
+
+#: Files that are not published yet, where they must have a name.
+STAGING = PRIVATE_DIR + b"/staging"
+#: Records that are too long for an extended attribute.
+SPILL = PRIVATE_DIR + b"/spill"
+#: What is being removed.
+TRASH = PRIVATE_DIR + b"/trash"
+
+_OPEN_DIR = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def unique() -> bytes:
+    """A name that nobody else has, in whatever process or on whatever node."""
+    return secrets.token_hex(16).encode()
+
+
+def make(disk: Disk, home: int, path: bytes) -> None:
+    """Make one of the directories above, durably.
+
+    :raises FileNotFoundError: the home itself is gone.
+    """
+    for directory in (PRIVATE_DIR, path):
+        try:
+            disk.mkdir(directory, home)
+        except FileExistsError:
+            continue
+    sync(disk, home, PRIVATE_DIR)
+    disk.fsync(home)
+
+
+def sync(disk: Disk, home: int, path: bytes) -> None:
+    """Make what was done in a directory durable."""
+    if disk.durability != "strict":
+        return
+    fd = os.open(path, _OPEN_DIR, dir_fd=home)
+    try:
+        disk.fsync(fd)
+    finally:
+        os.close(fd)

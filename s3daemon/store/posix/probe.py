@@ -1,0 +1,249 @@
+"""What a file system can do, found out by trying.
+
+Documentation and mount tables tell less than the system call itself: the same NFS server may or may
+not keep extended attributes, and a container may hide /proc.  Everything happens in a directory
+beneath the root that is removed again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import attrs
+
+from s3daemon.store.posix import private, syscalls
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.names import MAX_NAME_BYTES, PRIVATE_DIR
+from s3daemon.store.posix.records import ATTRIBUTE
+
+#: The longest value that the kernel passes on (XATTR_SIZE_MAX, limits.h).
+_XATTR_MAX = 65536
+#: Without this much even the attribute that only names a spill file does not fit.
+_XATTR_LEAST = 512
+
+
+class ProbeError(Exception):
+    """This directory cannot hold a store; the text says why, and what to do."""
+
+
+@attrs.frozen
+class Probe:
+    """What was found.
+
+    :ivar xattr_bytes: the longest extended attribute that a new file takes.
+    :ivar tmpfile: files without a name (O_TMPFILE).
+    :ivar proc_link: such a file, and any open one, can be given a name through /proc.
+    :ivar hard_links: a file may have two names.
+    :ivar noreplace: renaming only where the new name is free (RENAME_NOREPLACE).
+    :ivar openat2: the kernel resolves paths beneath a directory.
+    :ivar copy_range: the kernel copies between files (copy_file_range).
+    :ivar dir_sync: fsync of a directory.
+    :ivar name_bytes: the longest name.
+    :ivar case_folding: names that differ only in case are one name here.
+    """
+
+    xattr_bytes: int
+    tmpfile: bool
+    proc_link: bool
+    hard_links: bool
+    noreplace: bool
+    openat2: bool
+    copy_range: bool
+    dir_sync: bool
+    name_bytes: int
+    case_folding: bool
+
+    def describe(self) -> str:
+        """One line for the log."""
+        found = [
+            f"xattrs up to {self.xattr_bytes} bytes",
+            f"names up to {self.name_bytes} bytes",
+        ]
+        for name, can in (
+            ("O_TMPFILE", self.tmpfile),
+            ("links through /proc", self.proc_link),
+            ("hard links", self.hard_links),
+            ("RENAME_NOREPLACE", self.noreplace),
+            ("openat2", self.openat2),
+            ("copy_file_range", self.copy_range),
+            ("fsync of directories", self.dir_sync),
+        ):
+            found.append(name if can else f"no {name}")
+        if self.case_folding:
+            found.append("folds case: keys that differ only in case are one object here")
+        return ", ".join(found)
+
+
+def probe(root: Path) -> Probe:
+    """Try everything.
+
+    :raises ProbeError: the root is missing, not writable, or lacks what no store can do without.
+    """
+    disk = Disk("strict")
+    try:
+        root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ProbeError(f"{root} does not exist: create it, or correct the setting") from None
+    except NotADirectoryError:
+        raise ProbeError(f"{root} is not a directory") from None
+    except OSError as exc:
+        raise ProbeError(f"{root} cannot be opened: {exc.strerror}") from exc
+    try:
+        return _probe_in(disk, root, root_fd)
+    finally:
+        os.close(root_fd)
+
+
+def _probe_in(disk: Disk, root: Path, root_fd: int) -> Probe:
+    name = PRIVATE_DIR + b"/probe-" + private.unique()
+    try:
+        _make(disk, PRIVATE_DIR, root_fd)
+        disk.mkdir(name, root_fd)
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root_fd)
+    except OSError as exc:
+        raise ProbeError(
+            f"{root} is not writable for this user ({exc.strerror}):"
+            " mount it read-write, and let the daemon's user own it"
+        ) from exc
+    try:
+        return _try_all(disk, root, fd)
+    finally:
+        for left in os.listdir(fd):
+            disk.unlink(os.fsencode(left), fd)
+        os.close(fd)
+        disk.rmdir(name, root_fd)
+
+
+def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
+    try:
+        file_fd = disk.create(b"file", dir_fd)
+    except OSError as exc:
+        raise ProbeError(f"no file can be made beneath {root}: {exc.strerror}") from exc
+    try:
+        xattr_bytes = _xattr_bytes(disk, root, file_fd)
+        hard_links = _can(disk.link, b"file", dir_fd, b"link", dir_fd)
+        proc_link = _can(disk.link_fd, file_fd, b"proc", dir_fd)
+        noreplace = _noreplace(disk, file_fd, dir_fd)
+        if not (hard_links or noreplace):
+            raise ProbeError(
+                f"the file system of {root} has neither hard links nor RENAME_NOREPLACE, so that"
+                " two writers of one new object could not be told apart: use another file system"
+            )
+        tmpfile, tmp_link = _tmpfile(disk, dir_fd)
+        return Probe(
+            xattr_bytes=xattr_bytes,
+            tmpfile=tmpfile and tmp_link,
+            proc_link=proc_link,
+            hard_links=hard_links,
+            noreplace=noreplace,
+            openat2=_can(_openat2, dir_fd),
+            copy_range=_copy_range(disk, file_fd, dir_fd),
+            dir_sync=_can(disk.fsync, dir_fd),
+            name_bytes=_name_bytes(disk, dir_fd),
+            case_folding=_exists(b"FILE", dir_fd),
+        )
+    finally:
+        os.close(file_fd)
+
+
+def _make(disk: Disk, name: bytes, dir_fd: int) -> None:
+    try:
+        disk.mkdir(name, dir_fd)
+    except FileExistsError:
+        return
+
+
+def _can(call: object, *args: object) -> bool:
+    assert callable(call)
+    try:
+        call(*args)
+    except OSError:
+        return False
+    return True
+
+
+def _exists(name: bytes, dir_fd: int) -> bool:
+    return _can(lambda: os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
+
+
+def _xattr_bytes(disk: Disk, root: Path, fd: int) -> int:
+    """The longest value, by bisection."""
+    fits, too_long = 0, _XATTR_MAX + 1
+    size = _XATTR_LEAST
+    while too_long - fits > 1:
+        try:
+            disk.set_xattr(fd, ATTRIBUTE, b"x" * size)
+        except OSError as exc:
+            if exc.errno in (errno.EDQUOT, errno.ENOSPC) and size <= _XATTR_LEAST:
+                raise ProbeError(f"the file system of {root} is full") from exc
+            if size <= _XATTR_LEAST:
+                raise ProbeError(
+                    f"the file system of {root} does not keep extended attributes"
+                    f" ({exc.strerror}), which hold what S3 knows of an object: mount it with"
+                    " user_xattr (JuiceFS: --enable-xattr; NFS: version 4.2 on both sides), or use"
+                    " another file system"
+                ) from exc
+            too_long = size
+        else:
+            if os.getxattr(fd, ATTRIBUTE) != b"x" * size:
+                raise ProbeError(f"the file system of {root} does not give back what it was given")
+            fits = size
+        size = min((fits + too_long) // 2 if too_long <= _XATTR_MAX else fits * 4, _XATTR_MAX)
+    return fits
+
+
+def _noreplace(disk: Disk, fd: int, dir_fd: int) -> bool:
+    """Whether it renames to a free name, and only to one."""
+    os.close(disk.create(b"from", dir_fd))
+    os.close(disk.create(b"to", dir_fd))
+    try:
+        disk.rename_new(b"from", dir_fd, b"to", dir_fd)
+        return False
+    except FileExistsError:
+        return _can(disk.rename_new, b"from", dir_fd, b"fresh", dir_fd)
+    except OSError:
+        return False
+
+
+def _tmpfile(disk: Disk, dir_fd: int) -> tuple[bool, bool]:
+    """Whether there are unnamed files, and whether one can be given a name."""
+    try:
+        fd = disk.open_temp(dir_fd)
+    except OSError:
+        return False, False
+    try:
+        return True, _can(disk.link_fd, fd, b"unnamed", dir_fd)
+    finally:
+        os.close(fd)
+
+
+def _openat2(dir_fd: int) -> None:
+    os.close(syscalls.openat2(dir_fd, b"file", os.O_RDONLY, syscalls.RESOLVE_BENEATH))
+
+
+def _copy_range(disk: Disk, fd: int, dir_fd: int) -> bool:
+    disk.pwrite(fd, [b"x"], 0)
+    target = disk.create(b"copy", dir_fd)
+    try:
+        return os.copy_file_range(fd, target, 1) == 1
+    except OSError:
+        return False
+    finally:
+        os.close(target)
+
+
+def _name_bytes(disk: Disk, dir_fd: int) -> int:
+    """The longest name, as the kernel says, or less where that is not true."""
+    size = min(os.fpathconf(dir_fd, "PC_NAME_MAX"), MAX_NAME_BYTES)
+    while size > 1:
+        try:
+            os.close(disk.create(b"n" * size, dir_fd))
+        except OSError as exc:
+            if exc.errno != errno.ENAMETOOLONG:
+                raise
+            size -= 1
+        else:
+            return size
+    return size

@@ -1,0 +1,66 @@
+"""Two Linux system calls that the standard library lacks: openat2(2) and renameat2(2).
+
+Both raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
+does not have them.  The interpreter lock is released meanwhile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from functools import lru_cache
+
+#: openat2(2): no ``..``, absolute path or symbolic link leads out of the starting directory.
+RESOLVE_BENEATH = 0x08
+#: openat2(2): links like those in /proc/PID/fd are not followed.
+RESOLVE_NO_MAGICLINKS = 0x02
+#: openat2(2): no symbolic link is followed at all.
+RESOLVE_NO_SYMLINKS = 0x04
+
+#: openat2(2) is newer than the point where all architectures took the same numbers.
+_SYS_OPENAT2 = 437
+_RENAME_NOREPLACE = 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall_openat2 = ctypes.CFUNCTYPE(
+    ctypes.c_long,
+    ctypes.c_long,
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    use_errno=True,
+)(("syscall", _libc))
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+@lru_cache(maxsize=64)
+def _how(flags: int, resolve: int) -> tuple[_OpenHow, int]:
+    """The argument block, which the kernel only reads, and its address."""
+    how = _OpenHow(flags, 0, resolve)
+    return how, ctypes.addressof(how)
+
+
+def openat2(dir_fd: int, path: bytes, flags: int, resolve: int) -> int:
+    """Open a path relative to a directory; the descriptor is close-on-exec.  openat2(2)."""
+    _, address = _how(flags | os.O_CLOEXEC, resolve)
+    fd = _syscall_openat2(_SYS_OPENAT2, dir_fd, path, address, 24)
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), path)
+    return int(fd)
+
+
+def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: int) -> None:
+    """Rename, and fail with EEXIST where the new name is taken.  renameat2(2), RENAME_NOREPLACE."""
+    try:
+        call = _libc.renameat2
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    if call(source_dir, source, target_dir, target, ctypes.c_uint(_RENAME_NOREPLACE)) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)

@@ -1,0 +1,117 @@
+"""What all parts of the store on disk share: the root, and the way to its buckets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from s3daemon.store.interfaces import BadBucketName, NoSuchBucket
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.paths import (
+    DIRECTORY,
+    NOTHING_THERE,
+    Place,
+    bucket_place,
+    directories,
+    open_place,
+)
+from s3daemon.store.posix.probe import Probe
+from s3daemon.store.posix.records import MetadataStore, XattrMetadata
+
+#: A bucket is a directory and not a link to one, as else two buckets could be the same.
+_TOP = DIRECTORY | os.O_NOFOLLOW
+
+
+class Bucket:
+    """The directory of a bucket, open.  Use it as a context manager, or close it.
+
+    :ivar name: the bucket's name.
+    :ivar fd: descriptor of its directory.
+    :ivar home: descriptor of the directory that holds its ``.s3gate``: the top-level bucket's.
+    """
+
+    __slots__ = ("fd", "home", "name")
+
+    def __init__(self, name: str, fd: int, home: int) -> None:
+        self.name = name
+        self.fd = fd
+        self.home = home
+
+    def close(self) -> None:
+        """Let go.  May be called twice."""
+        fd, home, self.fd, self.home = self.fd, self.home, -1, -1
+        if fd >= 0:
+            os.close(fd)
+            if home != fd:
+                os.close(home)
+
+    def __enter__(self) -> Bucket:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Volume:
+    """The root of a store.
+
+    :ivar root: its path, for messages.
+    :ivar fd: descriptor of the root directory.
+    :ivar disk: the gate for changes.
+    :ivar metadata: where records are.
+    :ivar probe: what the file system can do.
+    """
+
+    def __init__(self, root: Path, disk: Disk, probe: Probe) -> None:
+        self.root = root
+        self.disk = disk
+        self.probe = probe
+        self.metadata: MetadataStore = XattrMetadata(disk, probe.xattr_bytes)
+        self.fd = os.open(root, DIRECTORY)
+
+    def close(self) -> None:
+        """Let go of the root.  May be called twice."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def bucket(self, name: str) -> Bucket:
+        """Open a bucket.
+
+        It is opened by name every time: a descriptor that is kept would go on showing a directory
+        that somebody has renamed or removed.
+
+        :raises NoSuchBucket: also where no directory can have this name.
+        """
+        try:
+            place = bucket_place(name)
+        except BadBucketName as bad:
+            raise NoSuchBucket(str(bad)) from bad
+        try:
+            home = os.open(place[0], _TOP, dir_fd=self.fd)
+        except OSError as exc:
+            if exc.errno in NOTHING_THERE:
+                raise NoSuchBucket(name) from exc
+            raise
+        if len(place) == 1:
+            return Bucket(name, home, home)
+        try:
+            return Bucket(name, self._nested(name, home, place[1:]), home)
+        except BaseException:
+            os.close(home)
+            raise
+
+    def _nested(self, name: str, home: int, segments: Place) -> int:
+        for place in directories(home, segments):
+            try:
+                return open_place(home, place, DIRECTORY)
+            except OSError as exc:
+                if exc.errno not in NOTHING_THERE:
+                    raise
+        raise NoSuchBucket(name)
