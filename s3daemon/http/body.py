@@ -77,6 +77,7 @@ class Body:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._error: BodyError | None = None
+        self._refused: BodyError | None = None
         self._taken = False
         self._discarding = False
         self._taker: _Piecemeal | None = None
@@ -125,8 +126,8 @@ class Body:
         try:
             self._pass_on()
             if self._held or not self.complete:
-                if self._error is not None:
-                    raise self._error
+                if (error := self._error or self._refused) is not None:
+                    raise error
                 self._done = Deferred()
                 if not self._paused:
                     self._source.body_wanted()
@@ -176,8 +177,10 @@ class Body:
             self.settle()
 
     def stopProducing(self) -> None:
-        """The consumer wants no more: the delivery fails."""
-        self._end(BodyIncomplete("The rest of the body was not wanted."))
+        """The consumer wants no more: the delivery fails, unless all was delivered."""
+        self._taker = None
+        self._refused = BodyIncomplete("The rest of the body was not wanted.")
+        self._end(self._refused)
 
     # -- for the connection -----------------------------------------------------------------
 
@@ -232,10 +235,12 @@ class Body:
             self.settle()
 
     def discard(self) -> None:
-        """Keep nothing of what is held and of what still comes."""
+        """Keep nothing of what is held and of what still comes; the request was answered."""
         self._discarding = True
+        self._taker = None
         self._held.clear()
         self._held_bytes = 0
+        self._end(BodyIncomplete("The request was answered before its body was read."))
 
     def _end(self, error: Exception | None) -> None:
         done, self._done = self._done, None

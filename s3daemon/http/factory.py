@@ -13,6 +13,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from s3daemon.http.channel import Channel
+from s3daemon.http.ending import Ending
 from s3daemon.http.head import Stamp, status_line
 from s3daemon.http.limits import Limits, Timeouts
 from s3daemon.http.request import Request
@@ -77,7 +78,7 @@ class S3Factory(ServerFactory):
         self.logger = Logger(namespace="s3daemon.http", source=self)
         self.running = 0
         self.draining = False
-        self._channels: set[Channel] = set()
+        self._channels: set[Ending] = set()
         self._ticking: IDelayedCall | None = None
         self._drained: list[Deferred[None]] = []
 
@@ -124,14 +125,14 @@ class S3Factory(ServerFactory):
 
     # -- for channels ------------------------------------------------------------------------
 
-    def joined(self, channel: Channel) -> bool:
+    def joined(self, channel: Ending) -> bool:
         """A connection was made; False when it is one too many."""
         self._channels.add(channel)
         if self._ticking is None:
             self._ticking = self.reactor.callLater(1, self._tick)
         return len(self._channels) <= self.limits.connections
 
-    def left(self, channel: Channel) -> None:
+    def left(self, channel: Ending) -> None:
         """A connection is gone."""
         self._channels.discard(channel)
         if not self._channels and self._ticking is not None:

@@ -16,7 +16,8 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
-from twisted.web import http, server
+from twisted.web import server
+from twisted.web.http import Request as HTTPRequest
 from twisted.web.http_headers import Headers
 
 from s3daemon.http.body import Body
@@ -47,7 +48,7 @@ class Request(server.Request):
     def __init__(self, channel: Channel, head: Head, body: Body) -> None:
         # server.Request's own initialiser asks the channel's site for what only twisted.web's
         # site has; besides that it does just this.
-        http.Request.__init__(self, channel, queued=False)  # type: ignore[arg-type]
+        HTTPRequest.__init__(self, channel, queued=False)  # type: ignore[arg-type]
         Componentized.__init__(self)  # type: ignore[no-untyped-call]
         self.head = head
         self.body = body
