@@ -37,7 +37,7 @@ _FIELD = re.compile(
 
 # absolute-form (RFC 9112, section 3.2.2): the authority, then a path or a query or nothing.  User
 # information in an authority is refused (RFC 9110, section 4.2.4).
-_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)(.*)", re.DOTALL)
+_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)((?:[/?].*)?)", re.DOTALL)
 
 # uri-host [":" port] (RFC 9110, section 7.2), loosely: what could change the meaning of a URI that
 # is put together from it is refused.
