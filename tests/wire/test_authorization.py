@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3daemon.wire import errors
 from s3daemon.wire.authorization import AccessClaim, parse_claim
@@ -21,9 +22,7 @@ def header(text: str | None, query: dict[str, str] | None = None) -> S3Request:
     return S3Request("GET", "b", "k", query=query or {}, headers=headers)
 
 
-def v4(
-    key: str = "AK", scope: str = SCOPE, names: str = "host;x-amz-date", sig: str = SIG
-) -> str:
+def v4(key: str = "AK", scope: str = SCOPE, names: str = "host;x-amz-date", sig: str = SIG) -> str:
     return f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={sig}"
 
 
@@ -230,9 +229,7 @@ V2_QUERY = {"AWSAccessKeyId": "AK", "Signature": "c2ln", "Expires": "1795494015"
 
 
 def test_presigned_version_2():
-    assert parse_claim(header(None, V2_QUERY)) == AccessClaim(
-        "AK", "AWS", True, signature="c2ln"
-    )
+    assert parse_claim(header(None, V2_QUERY)) == AccessClaim("AK", "AWS", True, signature="c2ln")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3daemon.wire import awschunked, errors
 from s3daemon.wire.awschunked import Decoder
@@ -196,9 +197,7 @@ def test_what_a_verifier_is_told():
     verifier = Recorder()
     run(Decoder(3, True, True, verifier), body)
     sig = SIG.decode()
-    assert verifier.told == [
-        sig, b"abc", "end", other.decode(), "end", ({"a": "b"}, sig)
-    ]
+    assert verifier.told == [sig, b"abc", "end", other.decode(), "end", ({"a": "b"}, sig)]
 
 
 def head(sha256="", length: int | None = 5, chunked=True) -> S3Request:

@@ -65,7 +65,12 @@ def test_document_cannot_be_injected_into():
     readable = body.replace(b"&#x0;", b"").replace(b"&#xdc80;", b"")
     root = etree.fromstring(readable)
     assert [child.tag for child in root] == [
-        "Code", "Message", "Key", "Resource", "RequestId", "HostId"
+        "Code",
+        "Message",
+        "Key",
+        "Resource",
+        "RequestId",
+        "HostId",
     ]
     assert root.findtext("Key") == "]]></Key>"
     assert root.findtext("Resource") == "/b/&é"

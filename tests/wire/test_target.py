@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote, quote_from_bytes, urlencode
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3daemon.wire import errors, target
 from s3daemon.wire.message import Personality, S3Request

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from s3daemon.wire import xmlio
@@ -71,7 +72,7 @@ def test_refused(body):
         "<Delete><Key>a</Key></Delete>",
         f"<Delete {NS}><Key>a</Key></Delete>",
         f"<Delete><Key {NS}>a</Key></Delete>",
-        f'<s3:Delete {NS.replace("xmlns", "xmlns:s3")}><s3:Key>a</s3:Key></s3:Delete>',
+        f"<s3:Delete {NS.replace('xmlns', 'xmlns:s3')}><s3:Key>a</s3:Key></s3:Delete>",
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Delete {NS}>\n  <Key>a</Key>\n</Delete>\n',
         '<?xml version="1.0" encoding="utf-8" standalone="yes"?><Delete><Key>a</Key></Delete>',
         "\ufeff<Delete><Key>a</Key></Delete>",
@@ -163,10 +164,12 @@ def test_element(value, xml):
 
 def test_document():
     part = xmlio.group("Owner", xmlio.element("ID", "é"), xmlio.element("N", None))
-    assert xmlio.document("R", part, xmlio.element("M", 1)) == (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<R {NS}><Owner><ID>é</ID></Owner><M>1</M></R>"
-    ).encode()
+    assert (
+        xmlio.document("R", part, xmlio.element("M", 1))
+        == (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<R {NS}><Owner><ID>é</ID></Owner><M>1</M></R>'
+        ).encode()
+    )
 
 
 @given(legal_text, legal_text)
