@@ -145,4 +145,4 @@ def decode(name: bytes) -> Decoded | None:
 
 def is_name_of(name: bytes, segment: bytes) -> bool:
     """Whether an escaped name belongs to a segment; a wrong record must not alias two keys."""
-    return name in (file_name(segment), dir_name(segment))
+    return b"/" not in segment and name in (file_name(segment), dir_name(segment))

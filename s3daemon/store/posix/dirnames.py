@@ -1,0 +1,152 @@
+"""The names in one directory that can be part of keys: read once, sorted, and compact.
+
+As one text with an array of offsets, a million names take 4 MB beside their own bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+
+from s3daemon.store.posix import names
+
+#: Reads the true segment of an entry whose name holds only a digest, from its record:
+#: (directory descriptor, name) -> segment, or None where there is none to be had.
+SegmentOf = Callable[[int, bytes], "bytes | None"]
+
+_OVERHEAD_BYTES = 700
+_OURS = (names.PRIVATE_DIR, names.UPLOADS_DIR)
+
+
+class Snapshot:
+    """The entries of one directory that can be (part of) keys, in key order.  Immutable.
+
+    An entry has a *sort key*: its segment, for directories with a ``/`` behind it, which is how
+    they sort among the keys.  One sort key may stand for two entries, the natural and the escaped
+    one.
+
+    :ivar links: sort keys of symbolic links; whether they are files is yet to be found out.
+    :ivar complete: False where the segment of a hashed name could not be read.
+    """
+
+    __slots__ = ("_blob", "_names", "_offsets", "complete", "links")
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        escaped: Mapping[bytes, tuple[bytes, ...]],
+        links: frozenset[bytes],
+        complete: bool,
+    ) -> None:
+        self._blob = b"".join(keys)
+        kind = "I" if len(self._blob) < 1 << 32 else "Q"
+        self._offsets = array(kind, accumulate(map(len, keys), initial=0))
+        self._names = escaped
+        self.links = links
+        self.complete = complete
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        special = len(self._names) + len(self.links)
+        offsets = len(self._offsets) * self._offsets.itemsize
+        return len(self._blob) + offsets + special * _OVERHEAD_BYTES + _OVERHEAD_BYTES
+
+    def key(self, index: int) -> bytes:
+        """The sort key of an entry."""
+        offsets = self._offsets
+        return self._blob[offsets[index] : offsets[index + 1]]
+
+    def find(self, at: bytes) -> int:
+        """The index of the first entry with a sort key ``>= at``."""
+        return bisect_left(range(len(self)), at, key=self.key)
+
+    def __contains__(self, key: bytes) -> bool:
+        index = self.find(key)
+        return index < len(self) and self.key(index) == key
+
+    def names(self, key: bytes) -> tuple[bytes, ...]:
+        """The names on disk of an entry; of two, readers prefer the first."""
+        return self._names.get(key) or (key.removesuffix(b"/"),)
+
+
+def read(directory: int, segment_of: SegmentOf) -> Snapshot:
+    """Read a directory through its descriptor (not shared with another thread).
+
+    Regular files, directories and symbolic links count; what is neither, or has no name that could
+    belong to a key, is left out.  There is no stat(2) for each entry where the file system tells
+    types (readdir(3), ``d_type``).
+
+    :raises OSError: it cannot be read.
+    """
+    keys: list[bytes] = []
+    escaped: dict[bytes, bytes] = {}
+    links: set[bytes] = set()
+    complete = True
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            text = entry.name
+            if entry.is_file(follow_symlinks=False):
+                kind, tail = "file", b""
+            elif entry.is_dir(follow_symlinks=False):
+                kind, tail = "dir", b"/"
+            elif entry.is_symlink():
+                kind, tail = "link", b""
+            else:
+                continue
+            ascii_only = text.isascii()
+            name = text.encode() if ascii_only else os.fsencode(text)
+            if ascii_only and not name.startswith(_OURS):
+                key = name + tail
+            else:
+                decoded = names.decode(name)
+                if decoded is None or (
+                    decoded.kind != "natural" and (decoded.kind == "dir") != (kind == "dir")
+                ):
+                    continue
+                segment = decoded.segment
+                if segment is None:
+                    segment = segment_of(directory, name)
+                    if segment is None or not names.is_name_of(name, segment):
+                        complete = False
+                        continue
+                key = segment + tail
+                if decoded.kind != "natural":
+                    escaped[key] = name
+            if kind == "link":
+                links.add(key)
+            keys.append(key)
+    keys.sort()
+    return Snapshot(keys, _pair(keys, escaped), frozenset(links), complete)
+
+
+def _pair(keys: list[bytes], escaped: Mapping[bytes, bytes]) -> dict[bytes, tuple[bytes, ...]]:
+    """The names of entries that have an escaped one; removes repeated keys from the sorted list."""
+    found: dict[bytes, tuple[bytes, ...]] = {}
+    for key, name in escaped.items():
+        begin, end = bisect_left(keys, key), bisect_right(keys, key)
+        both = end - begin > 1
+        found[key] = (key.removesuffix(b"/"), name) if both else (name,)
+        del keys[begin + 1 : end]
+    return found
+
+
+def plain_file(directory: int, room: int) -> bytes | None:
+    """The first name met, of at most ``room`` bytes, of a regular file that is its own segment.
+
+    :raises OSError: the directory cannot be read.
+    """
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            text = entry.name
+            if entry.is_file(follow_symlinks=False) and text.isascii() and len(text) <= room:
+                name = text.encode()
+                if not name.startswith(_OURS):
+                    return name
+    return None

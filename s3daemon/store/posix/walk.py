@@ -1,0 +1,291 @@
+"""The keys of a bucket's directory tree, in order, entered anywhere: the source of listings.
+
+Depth first, along sorted snapshots of the directories.  A directory is opened only if keys of the
+page may lie in it: seeking compares path prefixes and finds its place in each snapshot by
+bisection, and where a whole directory is rolled up into a common prefix, nothing but the existence
+of one object below it is established.  What vanishes on the way is left out.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from s3daemon.store import paging
+from s3daemon.store.interfaces import MAX_KEY_BYTES, ListPage, ListQuery, ObjectInfo
+from s3daemon.store.posix.dirnames import Snapshot
+from s3daemon.store.posix.entryfacts import EntryFacts
+from s3daemon.store.posix.paths import NOTHING_THERE, READ
+from s3daemon.store.posix.places import Place, Places
+from s3daemon.store.posix.snapshots import Snapshots
+
+_FILE = READ | os.O_NOFOLLOW
+
+
+class _Merged:
+    """The entries of several directories that stand for the same path, as if they were one."""
+
+    def __init__(self, snapshots: list[Snapshot]) -> None:
+        self._keys = sorted({one.key(index) for one in snapshots for index in range(len(one))})
+        self.links = frozenset(link for one in snapshots for link in one.links)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def key(self, index: int) -> bytes:
+        return self._keys[index]
+
+    def find(self, at: bytes) -> int:
+        return bisect_left(self._keys, at)
+
+
+class _Frame:
+    """One path that is being walked, and how far.
+
+    A path is one directory, or more where one segment has both its natural and its escaped
+    directory; the first of them wins.
+    """
+
+    __slots__ = ("at", "listing", "path", "places", "snapshots")
+
+    def __init__(self, path: bytes, places: list[Place], snapshots: list[Snapshot]) -> None:
+        self.path = path
+        self.places = places
+        self.snapshots = snapshots
+        self.listing = snapshots[0] if len(snapshots) == 1 else _Merged(snapshots)
+        self.at = 0
+
+    def candidates(self, sort_key: bytes) -> list[tuple[Place, bytes]]:
+        """Where an entry may be, best first."""
+        if len(self.places) == 1:
+            place = self.places[0]
+            return [(place, name) for name in self.snapshots[0].names(sort_key)]
+        return [
+            (place, name)
+            for place, snapshot in zip(self.places, self.snapshots, strict=True)
+            if sort_key in snapshot
+            for name in snapshot.names(sort_key)
+        ]
+
+
+#: A frame and the sort key of the entry in it; None for the directory of the frame itself.
+Entry = tuple[_Frame, "bytes | None"]
+
+
+class Walk:
+    """The keys of a bucket as a :class:`~s3daemon.store.paging.Source`, for one query and thread.
+
+    :param bucket: descriptor of the bucket's directory; it stays the caller's.
+    """
+
+    def __init__(
+        self, bucket: int, query: ListQuery, snapshots: Snapshots, facts: EntryFacts
+    ) -> None:
+        self._snapshots = snapshots
+        self._facts = facts
+        self._prefix = query.prefix.encode("utf-8", "surrogatepass")
+        self._delimiter = query.delimiter.encode("utf-8", "surrogatepass")
+        self._folders = query.folders
+        self._places = Places(bucket)
+        top = self._places.top
+        try:
+            self._stack = [_Frame(b"", [top], [snapshots.of(top.fd, facts.segment)])]
+        except BaseException:
+            self._places.close()
+            raise
+
+    def close(self) -> None:
+        """Close all descriptors."""
+        self._places.close()
+
+    def seek(self, at: bytes) -> Iterator[tuple[bytes, Entry]]:
+        """All keys ``>= at``; of those outside the prefix, only some."""
+        self._enter(at)
+        return self._run(1, self._delimiter != b"")
+
+    def load(self, key: bytes, entry: Entry) -> ObjectInfo | None:
+        """The facts of the entry that the walk stands at; None if it has vanished."""
+        frame, sort_key = entry
+        text = key.decode()
+        if sort_key is None:
+            return self._load_directory(text, frame)
+        for place, name in frame.candidates(sort_key):
+            found = self._load_file(text, place, name)
+            if found is not None:
+                return found
+        return None
+
+    # ------------------------------------------------------------ the way down
+
+    def _enter(self, at: bytes) -> None:
+        """Make the stack stand before the first key ``>= at``."""
+        while len(self._stack) > 1:
+            path = self._stack[-1].path
+            if at != path and at.startswith(path):
+                break
+            self._pop()
+        while True:
+            frame = self._stack[-1]
+            rest = at[len(frame.path) :]
+            slash = rest.find(b"/") + 1
+            if not slash or slash == len(rest):
+                frame.at = frame.listing.find(rest)
+                return
+            sort_key = rest[:slash]
+            frame.at = frame.listing.find(sort_key)
+            if frame.at == len(frame.listing) or frame.listing.key(frame.at) != sort_key:
+                return
+            frame.at += 1
+            below = self._down(frame, sort_key)
+            if below is None:
+                return
+            self._stack.append(below)
+
+    def _run(self, floor: int, rolling: bool) -> Iterator[tuple[bytes, Entry]]:
+        """The keys from where the stack stands, to the end of its frame number ``floor``."""
+        stack, folders = self._stack, self._folders
+        while True:
+            frame = stack[-1]
+            listing = frame.listing
+            if frame.at >= len(listing):
+                if len(stack) <= floor:
+                    return
+                self._pop()
+                continue
+            sort_key = listing.key(frame.at)
+            frame.at += 1
+            key = frame.path + sort_key
+            if len(key) > MAX_KEY_BYTES or not key:
+                continue
+            if sort_key[-1:] != b"/":
+                entry = (frame, sort_key)
+                if sort_key not in listing.links or self.load(key, entry) is not None:
+                    yield key, entry
+                continue
+            if not key.startswith(self._prefix) and not self._prefix.startswith(key):
+                if key > self._prefix:
+                    return
+                continue
+            if rolling and self._is_rolled_up(key):
+                if folders or self._is_occupied(frame, sort_key):
+                    yield key, (frame, sort_key)
+                continue
+            below = self._down(frame, sort_key)
+            if below is None:
+                continue
+            stack.append(below)
+            if len(below.listing) and not below.listing.key(0):
+                continue  # the key of the directory has content, in a file of its own
+            if folders or self._is_object(below):
+                yield key, (below, None)
+
+    def _down(self, frame: _Frame, sort_key: bytes) -> _Frame | None:
+        """Open what the sort key of a directory stands for; None if it has vanished."""
+        places: list[Place] = []
+        snapshots: list[Snapshot] = []
+        for parent, name in frame.candidates(sort_key):
+            place = self._places.below(parent, name)
+            if place is None:
+                continue
+            try:
+                snapshots.append(self._snapshots.of(place.fd, self._facts.segment))
+            except FileNotFoundError:
+                self._places.leave(place)  # removed after it was opened
+            else:
+                places.append(place)
+        return _Frame(frame.path + sort_key, places, snapshots) if places else None
+
+    def _pop(self) -> None:
+        for place in self._stack.pop().places:
+            self._places.leave(place)
+
+    # ------------------------------------------------------------ what is there
+
+    def _is_rolled_up(self, path: bytes) -> bool:
+        return path.startswith(self._prefix) and path.find(self._delimiter, len(self._prefix)) >= 0
+
+    def _is_occupied(self, frame: _Frame, sort_key: bytes) -> bool:
+        """Whether there is any object in a directory or below it, or it is one itself."""
+        room = MAX_KEY_BYTES - len(frame.path) - len(sort_key)
+        for parent, name in frame.candidates(sort_key):
+            place = self._places.below(parent, name)
+            if place is not None:
+                try:
+                    if self._snapshots.witnesses.holds_file(place.fd, room):
+                        return True
+                except FileNotFoundError:
+                    continue  # removed after it was opened
+                finally:
+                    self._places.leave(place)
+        below = self._down(frame, sort_key)
+        if below is None:
+            return False
+        self._stack.append(below)
+        height = len(self._stack)
+        found = self._is_object(below) or next(self._run(height, False), None) is not None
+        while len(self._stack) >= height:
+            self._pop()
+        return found
+
+    def _is_object(self, frame: _Frame) -> bool:
+        descriptors = map(self._places.descriptor, frame.places)
+        return any(fd >= 0 and self._facts.is_object(fd) for fd in descriptors)
+
+    def _load_directory(self, key: str, frame: _Frame) -> ObjectInfo | None:
+        found = None
+        for place in frame.places:
+            fd = self._places.descriptor(place)
+            if fd >= 0:
+                info = self._facts.directory(key, fd, os.fstat(fd))
+                if not info.folder:
+                    return info
+                found = found or info
+        return found if self._folders else None
+
+    def _load_file(self, key: str, place: Place, name: bytes) -> ObjectInfo | None:
+        above = self._places.descriptor(place)
+        if above < 0:
+            return None
+        try:
+            fd = os.open(name, _FILE, dir_fd=above)
+        except OSError as failed:
+            if failed.errno == errno.EACCES:
+                return self._unreadable(key, above, name)
+            if failed.errno not in NOTHING_THERE:
+                raise
+            if failed.errno != errno.ELOOP:
+                return None
+            fd = self._facts.open_link(self._places.top.fd, place.path() + name)
+            if fd < 0:
+                return None
+        try:
+            status = os.fstat(fd)
+            return self._facts.file(key, fd, status) if stat.S_ISREG(status.st_mode) else None
+        finally:
+            os.close(fd)
+
+    def _unreadable(self, key: str, above: int, name: bytes) -> ObjectInfo | None:
+        try:
+            status = os.stat(name, dir_fd=above, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return self._facts.unreadable(key, status) if stat.S_ISREG(status.st_mode) else None
+
+
+def list_objects(
+    bucket: int, query: ListQuery, snapshots: Snapshots, facts: EntryFacts
+) -> ListPage:
+    """One page of a bucket, given the descriptor of its directory.
+
+    :raises OSError: a directory or file cannot be read.
+    """
+    if query.max_keys <= 0:
+        return ListPage()
+    walk = Walk(bucket, query, snapshots, facts)
+    try:
+        return paging.list_objects(walk, query, walk.load)
+    finally:
+        walk.close()
