@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def run(framing: Framing, data: bytes, cuts: list[int]) -> tuple[bytes, bytes | 
     """Feed the data cut at these places; the payload, and all that follows the body."""
     payload: list[bytes] = []
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         pieces, rest = framing.feed(data[begin:end])
         assert all(pieces)
         payload += pieces

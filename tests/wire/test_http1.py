@@ -258,10 +258,9 @@ def test_garbage_is_read_or_refused(data: bytes) -> None:
     for text in (data, get(data), head(data, b"Host: h"), head(b"GET " + data + b" HTTP/1.1")):
         try:
             found = parse_head(text)
-        except HeadError as error:
-            assert 400 <= error.status < 600
-        else:
-            assert all(b"\n" not in value and b"\r" not in value for _, value in found.fields)
+        except HeadError:
+            continue
+        assert all(b"\n" not in value and b"\r" not in value for _, value in found.fields)
 
 
 @given(st.data())
