@@ -62,7 +62,9 @@ def run(context: Context, wanted: ListObjects) -> Answer:
     body = document(
         "ListBucketResult",
         element("Name", wanted.bucket),
-        group("Prefix", text(query.prefix)),
+        # As it was sent, even with encoding-type=url: what botocore decodes in this answer, and so
+        # what its users see, does not include it.
+        element("Prefix", query.prefix),
         group("Marker", text(query.after)),
         next_marker,
         element("MaxKeys", query.max_keys),

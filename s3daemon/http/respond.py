@@ -17,8 +17,10 @@ _XML = (b"Content-Type", b"application/xml")
 
 
 def wire_fields(fields: Sequence[tuple[str, str]]) -> WireFields:
-    """Text to bytes: UTF-8, as S3 sends user metadata that is not ASCII."""
-    return [(name.encode("ascii"), value.encode("utf-8")) for name, value in fields]
+    """Text to bytes: what came in a header field goes out as the same bytes."""
+    return [
+        (name.encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in fields
+    ]
 
 
 async def send(request: Request, answer: Answer, common: WireFields, pool: IPool) -> None:

@@ -135,7 +135,7 @@ class S3Service:
             (b"x-amz-request-id", request_id.encode()),
             (b"x-amz-id-2", self._host_id.encode()),
         ]
-        resource = ""
+        s3: S3Request | None = None
         try:
             try:
                 s3 = target.request_from(
@@ -147,12 +147,15 @@ class S3Service:
                     secure=request.isSecure(),
                     length=head.length,
                 )
-                resource = s3.resource
                 answer = await self._perform(request, s3, entry, common)
             except Exception as error:
-                refused = self._refusal(error, entry)
+                refused = self._refusal(error, entry, s3)
                 answer = error_answer(
-                    refused, resource, request_id, self._host_id, head.method == b"HEAD"
+                    refused,
+                    s3.resource if s3 else "",
+                    request_id,
+                    self._host_id,
+                    head.method == b"HEAD",
                 )
             if answer is not None:
                 await send(request, answer, common, self._pools.heavy)
@@ -206,7 +209,11 @@ class S3Service:
                 self._settings.blanks_after,
                 self._reactor,
                 lambda error: error_answer(
-                    self._refusal(error, entry), s3.resource, entry.request_id, self._host_id, False
+                    self._refusal(error, entry, s3),
+                    s3.resource,
+                    entry.request_id,
+                    self._host_id,
+                    False,
                 ),
             )
         return await job
@@ -243,17 +250,22 @@ class S3Service:
 
     # -- errors ----------------------------------------------------------------------
 
-    def _refusal(self, error: Exception, entry: Entry) -> errors.S3Error:
+    def _refusal(self, error: Exception, entry: Entry, s3: S3Request | None) -> errors.S3Error:
         """The S3 error a client gets for it; a bug becomes InternalError and goes to the log."""
-        refused = self._translated(error, entry.request_id)
+        refused = self._translated(error, entry.request_id, s3)
         entry.error = refused.code
         return refused
 
-    def _translated(self, error: Exception, request_id: str) -> errors.S3Error:
+    def _translated(
+        self, error: Exception, request_id: str, s3: S3Request | None
+    ) -> errors.S3Error:
         if isinstance(error, errors.S3Error):
             return error
         if isinstance(error, StorageError):
-            refused = s3_error(error)
+            assert s3 is not None
+            refused = s3_error(
+                error, bucket=s3.bucket, key=s3.key, upload_id=s3.query.get("uploadId", "")
+            )
             if refused.status >= 500:
                 self._log.warn(
                     "request_id={request_id} storage: {error!r}", request_id=request_id, error=error

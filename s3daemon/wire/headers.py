@@ -61,8 +61,9 @@ _REFUSED_PREFIXES = (
 _REFUSED = frozenset({"x-amz-website-redirect-location", "x-amz-write-offset-bytes"})
 
 # field-value of RFC 9110 section 5.5 without what no header can carry: CR, LF, NUL and the other
-# controls (TAB is one it may), and lone surrogates, which are no UTF-8.
-_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+# controls (TAB is one it may), and lone surrogates, save those that stand for a byte that came in
+# and was no UTF-8 (PEP 383).
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
