@@ -46,6 +46,7 @@ class Receiver(Ending):
     def __init__(self, factory: S3Factory) -> None:
         super().__init__(factory)
         self._input = b""  # received, and not yet part of a request
+        self._searched = 0  # so much of it holds no end of a head
         self._reading = True
         self._advancing = False
         self._request: Request | None = None
@@ -139,10 +140,10 @@ class Receiver(Ending):
     def _begin(self) -> bool:
         """Process the next request, if its head is there."""
         data = self._input
-        if (empty := _EMPTY_LINES.match(data)) is not None:
+        if not self._searched and (empty := _EMPTY_LINES.match(data)) is not None:
             data = self._input = data[empty.end() :]
         limits = self._limits
-        end = data.find(b"\r\n\r\n") + 4
+        end = data.find(b"\r\n\r\n", max(0, self._searched - 3)) + 4
         try:
             if end < 4:
                 self._await_head(data)
@@ -152,6 +153,7 @@ class Receiver(Ending):
             self._refuse(error)
             return False
         self._input = data[end:]
+        self._searched = 0
         framing: Framing | None = None
         if head.chunked:
             framing = ChunkedFraming(limits.chunks)
@@ -183,7 +185,8 @@ class Receiver(Ending):
         if self._eof:
             self._finish(linger=False)
         elif data and data != b"\r":
-            check_begin(data, self._limits.head)
+            check_begin(data, self._limits.head, self._searched)
+            self._searched = len(data)
             if self._phase is Phase.IDLE:
                 self._phase = Phase.HEAD
                 self._deadline = self._reactor.seconds() + self._timeouts.head

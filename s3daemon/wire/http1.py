@@ -191,16 +191,17 @@ def parse_head(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Head:
     )
 
 
-def check_begin(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> None:
+def check_begin(data: bytes, limits: Limits = _DEFAULT_LIMITS, checked: int = 0) -> None:
     """Refuse an incomplete head that can never become a good one.
 
+    :param checked: so many bytes of it were found good before.
     :raises HeadError: it is too long already, or not HTTP.
     """
     if len(data) >= limits.head:
         raise too_large(limits)
     if data and not data[:1].isalpha():
         raise HeadError(400, "This is not an HTTP request.")
-    if data.count(b"\n") != data.count(b"\r\n"):
+    if data.count(b"\n", checked) != data.count(b"\r\n", max(0, checked - 1)):
         raise HeadError(400, "A line of your request does not end with CR LF.")
 
 
