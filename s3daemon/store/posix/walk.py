@@ -3,7 +3,11 @@
 Depth first, along sorted snapshots of the directories.  A directory is opened only if keys of the
 page may lie in it: seeking compares path prefixes and finds its place in each snapshot by
 bisection, and where a whole directory is rolled up into a common prefix, nothing but the existence
-of one object below it is established.  What vanishes on the way is left out.
+of one object below it is established.
+
+What vanishes on the way is left out.  On NFS, ESTALE says that an open file or directory below the
+bucket has been removed by another machine (nfs(5)); should all of the export be stale, then the
+bucket itself is, and the listing fails.
 """
 
 from __future__ import annotations
@@ -11,13 +15,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from bisect import bisect_left
 from collections.abc import Iterator
 
 from s3daemon.store import paging
 from s3daemon.store.interfaces import MAX_KEY_BYTES, ListPage, ListQuery, ObjectInfo
 from s3daemon.store.posix.dirnames import Snapshot
 from s3daemon.store.posix.entryfacts import EntryFacts
+from s3daemon.store.posix.frames import Frame
 from s3daemon.store.posix.paths import NOTHING_THERE, READ
 from s3daemon.store.posix.places import Place, Places
 from s3daemon.store.posix.snapshots import Snapshots
@@ -25,54 +29,8 @@ from s3daemon.store.posix.snapshots import Snapshots
 _FILE = READ | os.O_NOFOLLOW
 
 
-class _Merged:
-    """The entries of several directories that stand for the same path, as if they were one."""
-
-    def __init__(self, snapshots: list[Snapshot]) -> None:
-        self._keys = sorted({one.key(index) for one in snapshots for index in range(len(one))})
-        self.links = frozenset(link for one in snapshots for link in one.links)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def key(self, index: int) -> bytes:
-        return self._keys[index]
-
-    def find(self, at: bytes) -> int:
-        return bisect_left(self._keys, at)
-
-
-class _Frame:
-    """One path that is being walked, and how far.
-
-    A path is one directory, or more where one segment has both its natural and its escaped
-    directory; the first of them wins.
-    """
-
-    __slots__ = ("at", "listing", "path", "places", "snapshots")
-
-    def __init__(self, path: bytes, places: list[Place], snapshots: list[Snapshot]) -> None:
-        self.path = path
-        self.places = places
-        self.snapshots = snapshots
-        self.listing = snapshots[0] if len(snapshots) == 1 else _Merged(snapshots)
-        self.at = 0
-
-    def candidates(self, sort_key: bytes) -> list[tuple[Place, bytes]]:
-        """Where an entry may be, best first."""
-        if len(self.places) == 1:
-            place = self.places[0]
-            return [(place, name) for name in self.snapshots[0].names(sort_key)]
-        return [
-            (place, name)
-            for place, snapshot in zip(self.places, self.snapshots, strict=True)
-            if sort_key in snapshot
-            for name in snapshot.names(sort_key)
-        ]
-
-
 #: A frame and the sort key of the entry in it; None for the directory of the frame itself.
-Entry = tuple[_Frame, "bytes | None"]
+Entry = tuple[Frame, "bytes | None"]
 
 
 class Walk:
@@ -92,7 +50,7 @@ class Walk:
         self._places = Places(bucket)
         top = self._places.top
         try:
-            self._stack = [_Frame(b"", [top], [snapshots.of(top.fd, facts.segment)])]
+            self._stack = [Frame(b"", [top], [snapshots.of(top.fd, facts.segment)])]
         except BaseException:
             self._places.close()
             raise
@@ -161,9 +119,8 @@ class Walk:
             if len(key) > MAX_KEY_BYTES or not key:
                 continue
             if sort_key[-1:] != b"/":
-                entry = (frame, sort_key)
-                if sort_key not in listing.links or self.load(key, entry) is not None:
-                    yield key, entry
+                if self._is_file(frame, sort_key):
+                    yield key, (frame, sort_key)
                 continue
             if not key.startswith(self._prefix) and not self._prefix.startswith(key):
                 if key > self._prefix:
@@ -177,12 +134,12 @@ class Walk:
             if below is None:
                 continue
             stack.append(below)
-            if len(below.listing) and not below.listing.key(0):
+            if b"" in below.listing and self._is_file(below, b""):
                 continue  # the key of the directory has content, in a file of its own
             if folders or self._is_object(below):
                 yield key, (below, None)
 
-    def _down(self, frame: _Frame, sort_key: bytes) -> _Frame | None:
+    def _down(self, frame: Frame, sort_key: bytes) -> Frame | None:
         """Open what the sort key of a directory stands for; None if it has vanished."""
         places: list[Place] = []
         snapshots: list[Snapshot] = []
@@ -192,11 +149,13 @@ class Walk:
                 continue
             try:
                 snapshots.append(self._snapshots.of(place.fd, self._facts.segment))
-            except FileNotFoundError:
-                self._places.leave(place)  # removed after it was opened
+            except OSError as failed:
+                self._places.leave(place)
+                if failed.errno != errno.ESTALE:
+                    raise
             else:
                 places.append(place)
-        return _Frame(frame.path + sort_key, places, snapshots) if places else None
+        return Frame(frame.path + sort_key, places, snapshots) if places else None
 
     def _pop(self) -> None:
         for place in self._stack.pop().places:
@@ -204,10 +163,16 @@ class Walk:
 
     # ------------------------------------------------------------ what is there
 
+    def _is_file(self, frame: Frame, sort_key: bytes) -> bool:
+        """Whether an entry that is no directory is a file: of a link, that is to be found out."""
+        links = frame.listing.links
+        key = frame.path + sort_key
+        return sort_key not in links or self.load(key, (frame, sort_key)) is not None
+
     def _is_rolled_up(self, path: bytes) -> bool:
         return path.startswith(self._prefix) and path.find(self._delimiter, len(self._prefix)) >= 0
 
-    def _is_occupied(self, frame: _Frame, sort_key: bytes) -> bool:
+    def _is_occupied(self, frame: Frame, sort_key: bytes) -> bool:
         """Whether there is any object in a directory or below it, or it is one itself."""
         room = MAX_KEY_BYTES - len(frame.path) - len(sort_key)
         for parent, name in frame.candidates(sort_key):
@@ -216,8 +181,9 @@ class Walk:
                 try:
                     if self._snapshots.witnesses.holds_file(place.fd, room):
                         return True
-                except FileNotFoundError:
-                    continue  # removed after it was opened
+                except OSError as failed:
+                    if failed.errno != errno.ESTALE:
+                        raise
                 finally:
                     self._places.leave(place)
         below = self._down(frame, sort_key)
@@ -230,11 +196,11 @@ class Walk:
             self._pop()
         return found
 
-    def _is_object(self, frame: _Frame) -> bool:
+    def _is_object(self, frame: Frame) -> bool:
         descriptors = map(self._places.descriptor, frame.places)
         return any(fd >= 0 and self._facts.is_object(fd) for fd in descriptors)
 
-    def _load_directory(self, key: str, frame: _Frame) -> ObjectInfo | None:
+    def _load_directory(self, key: str, frame: Frame) -> ObjectInfo | None:
         found = None
         for place in frame.places:
             fd = self._places.descriptor(place)
@@ -264,6 +230,10 @@ class Walk:
         try:
             status = os.fstat(fd)
             return self._facts.file(key, fd, status) if stat.S_ISREG(status.st_mode) else None
+        except OSError as failed:
+            if failed.errno != errno.ESTALE:
+                raise
+            return None
         finally:
             os.close(fd)
 
