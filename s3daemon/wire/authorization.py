@@ -31,7 +31,7 @@ _CREDENTIAL = re.compile(r"([^\s,]+)/([0-9]{8})/([^/\s,]+)/([^/\s,]+)/aws4_reque
 _SIGNED_HEADERS = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-_LENIENT = re.compile(r"AWS4-HMAC-SHA256\s(?:.*[\s,])?Credential=([^/\s,]+)/", re.ASCII)
+_LENIENT = re.compile(r"AWS4-HMAC-SHA256\s(?:.*?[\s,])??Credential=([^/\s,]+)/", re.ASCII)
 _EXPECTED = (
     f"The authorization header has to be: {V4} Credential=<access key>/<yyyymmdd>/<region>/s3/"
     "aws4_request, SignedHeaders=<names>, Signature=<64 hex digits>"

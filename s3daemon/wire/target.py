@@ -123,7 +123,7 @@ def request_from(
     if not target.startswith(b"/"):
         # RFC 9112 section 3.2.2: the authority of an absolute form replaces Host.
         found = _ABSOLUTE.match(target)
-        host = _text(found[1]) if found else host
+        host = found[1].decode("latin-1") if found else host
     bucket = _virtual_bucket(host, domains) if domains else ""
     if bucket:
         endpoint, rest = _below(path, [e for e in endpoints if not e.base] or endpoints)
@@ -207,13 +207,6 @@ def _query(raw: bytes) -> dict[str, str]:
         if name or value:
             query.setdefault(name, value)
     return query
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -161,6 +161,12 @@ def test_trailers_of_a_signed_body_have_to_be_signed(tail):
         run(Decoder(0, True, True), END[:-2] + tail)
 
 
+@pytest.mark.parametrize("tail", [b"X", b"\n", b"\rX"])
+def test_a_chunk_that_does_not_end_is_refused_at_once(tail):
+    with pytest.raises(errors.InvalidRequest):
+        Decoder(9, False, False).feed(b"5\r\nhello" + tail)
+
+
 def test_bytes_that_are_all_content_are_not_copied():
     decoder = Decoder(1 << 20, False, False)
     decoder.feed(b"100000\r\n")

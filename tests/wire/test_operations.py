@@ -137,6 +137,7 @@ def test_a_sub_resource_that_we_do_not_have_runs_nothing(name):
         ("PUT", "bucket", "id=x"),
         ("DELETE", "bucket", "force=true"),
         ("PUT", "object", "append=1"),
+        ("PUT", "object", "x-append=1"),
         ("DELETE", "object", "prefix=a"),
         ("POST", "bucket", "delete&x=1"),
         ("PUT", "object", "response-content-type=a"),

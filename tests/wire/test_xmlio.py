@@ -52,7 +52,8 @@ def test_no_document(body):
         b'<!DOCTYPE Delete SYSTEM "file:///etc/passwd"><Delete/>',
         b'<!DOCTYPE Delete [<!ENTITY x SYSTEM "file:///etc/passwd">]><Delete>&x;</Delete>',
         b'<!DOCTYPE Delete [<!ATTLIST Delete a CDATA "v">]><Delete/>',
-        b"<?xml version='1.0'?><!-- c -->\n<!DOCTYPE Delete><Delete/>",
+        b"<?xml version='1.0'?><!-- c -->\n<!DOCTYPE\tDelete><Delete/>",
+        b"<!DOCTYPE\n\nDelete [] ><Delete/>",
         '<?xml version="1.0"?><Delete/>'.encode("utf-16"),
         '<?xml version="1.0" encoding="utf-16"?><Delete/>'.encode("utf-16-le"),
         '<?xml version="1.0"?><Delete/>'.encode("utf-32"),
@@ -64,6 +65,14 @@ def test_no_document(body):
 def test_refused(body):
     with pytest.raises(MalformedXML):
         xmlio.parse(body, "Delete")
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-be", "utf-32", "iso-8859-1", "cp037"])
+def test_a_refusal_of_another_coding_says_so(coding):
+    body = f'<?xml version="1.0" encoding="{coding}"?><Delete/>'
+    for written_in in ("utf-8", "utf-16", "utf-32"):
+        with pytest.raises(MalformedXML, match="UTF-8"):
+            xmlio.parse(body.encode(written_in), "Delete")
 
 
 @pytest.mark.parametrize(
