@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +18,9 @@ BOMB = (
     b'<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><Delete>&b;</Delete>'
 )
 
-#: All that XML 1.0 section 2.2 calls a Char.
-legal_text = st.text(
-    st.characters(exclude_categories=["Cs"]).filter(
-        lambda c: c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff")
-    )
-)
+_NO_CHAR = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Text that XML 1.0 section 2.2 can hold.
+legal_text = st.text().map(lambda text: _NO_CHAR.sub("", text))
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"\r\n\t "])
