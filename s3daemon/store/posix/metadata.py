@@ -24,8 +24,8 @@ spill       name of the file that holds the whole record when it is too long for
 Fields that a later version adds are kept when a record is written again.
 
 **The truth wins over the record.**  A record speaks of a content only while the stamp is that of
-the file.  Otherwise the file was changed outside S3: the ETag is then a token made of what the kernel
-says, with a dash, which no client takes for an MD5; it changes whenever the file does.
+the file.  Otherwise the file was changed outside S3: the ETag is then a token made of what the
+kernel says, with a dash, which no client takes for an MD5; it changes whenever the file does.
 """
 
 from __future__ import annotations
@@ -52,8 +52,10 @@ Tags = tuple[tuple[str, str], ...]
 
 _NOTHING: Mapping[str, Any] = {}
 _KNOWN = frozenset(
-    ("v", "etag", "stamp", "parts", "upload", "checksums", "sys", "meta", "tags", "owner")
-    + ("name", "implicit", "object", "bucket", "spill")
+    (
+        *("v", "etag", "stamp", "parts", "upload", "checksums", "sys", "meta", "tags", "owner"),
+        *("name", "implicit", "object", "bucket", "spill"),
+    )
 )
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -125,6 +127,13 @@ def object_record(
         tags=attributes.tags,
         owner=owner,
         name=name,
+    )
+
+
+def on_directory(record: Record, old: Record) -> Record:
+    """A record for a directory, with what its old one says of the directory itself."""
+    return attrs.evolve(
+        record, name=old.name, implicit=old.implicit, bucket=old.bucket, extra=old.extra
     )
 
 

@@ -8,8 +8,10 @@ Paths here are relative to the descriptor of the directory that holds ``.s3gate`
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+from contextlib import suppress
 
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.names import PRIVATE_DIR
@@ -41,6 +43,52 @@ def make(disk: Disk, home: int, path: bytes) -> None:
             continue
     sync(disk, home, PRIVATE_DIR)
     disk.fsync(home)
+
+
+def remove_tree(disk: Disk, name: bytes, dir_fd: int) -> None:
+    """Remove a file, or a directory with everything in it; no link is followed.
+
+    What others remove or have removed meanwhile is no error.
+    """
+    try:
+        fd = os.open(name, _OPEN_DIR, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        if exc.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        with suppress(FileNotFoundError):
+            disk.unlink(name, dir_fd)
+        return
+    try:
+        for entry in os.listdir(fd):
+            remove_tree(disk, os.fsencode(entry), fd)
+    finally:
+        os.close(fd)
+    with suppress(FileNotFoundError):
+        disk.rmdir(name, dir_fd)
+
+
+def move_back(disk: Disk, name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
+    """Move a directory to a name where by now another one may be, and then into that."""
+    try:
+        disk.rename(name, dir_fd, new, new_dir_fd)
+        return
+    except OSError as exc:
+        if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    fd = os.open(name, _OPEN_DIR, dir_fd=dir_fd)
+    try:
+        into = os.open(new, _OPEN_DIR, dir_fd=new_dir_fd)
+        try:
+            for entry in os.listdir(fd):
+                move_back(disk, os.fsencode(entry), fd, os.fsencode(entry), into)
+            disk.fsync(into)
+        finally:
+            os.close(into)
+    finally:
+        os.close(fd)
+    disk.rmdir(name, dir_fd)
 
 
 def sync(disk: Disk, home: int, path: bytes) -> None:

@@ -55,6 +55,11 @@ class Probe:
     name_bytes: int
     case_folding: bool
 
+    @property
+    def spills(self) -> bool:
+        """Whether records can be too long for an attribute, so that there may be spill files."""
+        return self.xattr_bytes < _XATTR_MAX
+
     def describe(self) -> str:
         """One line for the log."""
         found = [

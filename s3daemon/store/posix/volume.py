@@ -27,14 +27,16 @@ class Bucket:
     """The directory of a bucket, open.  Use it as a context manager, or close it.
 
     :ivar name: the bucket's name.
+    :ivar place: where it is, from the root.
     :ivar fd: descriptor of its directory.
     :ivar home: descriptor of the directory that holds its ``.s3gate``: the top-level bucket's.
     """
 
-    __slots__ = ("fd", "home", "name")
+    __slots__ = ("fd", "home", "name", "place")
 
-    def __init__(self, name: str, fd: int, home: int) -> None:
+    def __init__(self, name: str, place: Place, fd: int, home: int) -> None:
         self.name = name
+        self.place = place
         self.fd = fd
         self.home = home
 
@@ -100,17 +102,26 @@ class Volume:
                 raise NoSuchBucket(name) from exc
             raise
         if len(place) == 1:
-            return Bucket(name, home, home)
+            return Bucket(name, place, home, home)
         try:
-            return Bucket(name, self._nested(name, home, place[1:]), home)
+            below, fd = self._nested(name, home, place[1:])
+            return Bucket(name, (place[0], *below), fd, home)
         except BaseException:
             os.close(home)
             raise
 
-    def _nested(self, name: str, home: int, segments: Place) -> int:
+    def is_current(self, bucket: Bucket) -> bool:
+        """Whether the bucket's name still leads to the directory that is open."""
+        try:
+            with self.bucket(bucket.name) as now:
+                return os.path.sameopenfile(now.fd, bucket.fd)
+        except NoSuchBucket:
+            return False
+
+    def _nested(self, name: str, home: int, segments: Place) -> tuple[Place, int]:
         for place in directories(home, segments):
             try:
-                return open_place(home, place, DIRECTORY)
+                return place, open_place(home, place, DIRECTORY)
             except OSError as exc:
                 if exc.errno not in NOTHING_THERE:
                     raise

@@ -1,0 +1,172 @@
+"""Buckets on disk: directories, with or without a record."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Sequence
+
+import attrs
+from zope.interface import implementer
+
+from s3daemon.store.interfaces import (
+    BadBucketName,
+    BucketExists,
+    BucketInfo,
+    Busy,
+    IBuckets,
+    NoSuchBucket,
+    StorageError,
+)
+from s3daemon.store.posix import directories, private
+from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.emptying import delete_bucket
+from s3daemon.store.posix.metadata import BucketRecord, Record
+from s3daemon.store.posix.paths import DIRECTORY, bucket_place, is_listed_bucket
+from s3daemon.store.posix.volume import Bucket, Volume
+
+_NO_RENAME_NEW = frozenset((errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EXDEV))
+
+
+@implementer(IBuckets)
+class PosixBuckets:
+    """Buckets of a :class:`s3daemon.store.posix.store.PosixStore`."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+
+    @facts
+    def list(self) -> Sequence[BucketInfo]:
+        """See :meth:`IBuckets.list`."""
+        with os.scandir(self._volume.fd) as entries:
+            names = [
+                name
+                for entry in entries
+                if is_listed_bucket(name := os.fsencode(entry.name))
+                and entry.is_dir(follow_symlinks=False)
+            ]
+        found: list[BucketInfo] = []
+        for name in sorted(names):
+            try:
+                with self._volume.bucket(name.decode()) as bucket:
+                    found.append(self._info(bucket))
+            except NoSuchBucket:
+                continue  # deleted since
+        return found
+
+    @facts
+    def get(self, name: str) -> BucketInfo:
+        """See :meth:`IBuckets.get`."""
+        with self._volume.bucket(name) as bucket:
+            return self._info(bucket)
+
+    @facts
+    def create(self, name: str, owner: str | None) -> BucketInfo:
+        """See :meth:`IBuckets.create`.
+
+        The directory is made elsewhere, gets its record, and is then moved to its name in one step,
+        so that there never is a bucket whose owner is not known.
+        """
+        place = bucket_place(name)
+        said = BucketRecord(owner, time.time_ns())
+        volume = self._volume
+        try:
+            volume.bucket(name).close()
+        except NoSuchBucket:
+            pass
+        else:
+            raise BucketExists(name)
+        if len(place) == 1:
+            self._make(place[0], volume.fd, volume.fd, said)
+        else:
+            with volume.bucket(name.rpartition(":")[0]) as above:
+                try:
+                    self._make(place[-1], above.fd, above.home, said)
+                except FileNotFoundError as exc:
+                    raise NoSuchBucket(above.name) from exc
+        return BucketInfo(name, owner, said.created_ns)
+
+    @facts
+    def delete(self, name: str) -> None:
+        """See :meth:`IBuckets.delete`."""
+        delete_bucket(self._volume, name)
+
+    @facts
+    def set_tags(self, name: str, tags: tuple[tuple[str, str], ...] | None) -> None:
+        """See :meth:`IBuckets.set_tags`."""
+        volume = self._volume
+        with volume.bucket(name) as bucket:
+            fd = os.open(b".", DIRECTORY, dir_fd=bucket.fd)
+            try:
+                if directories.lock(fd) is False:
+                    raise Busy("another program holds a lock on the bucket's directory")
+                old = volume.metadata.load(fd, bucket.home)
+                info = self._info(bucket)
+                said = BucketRecord(info.owner, info.created_ns, tags)
+                volume.metadata.save(fd, bucket.home, attrs.evolve(old, bucket=said), old)
+                volume.disk.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def _info(self, bucket: Bucket) -> BucketInfo:
+        said = self._volume.metadata.load(bucket.fd, bucket.home).bucket
+        if said is None:
+            return BucketInfo(bucket.name, None, os.fstat(bucket.fd).st_mtime_ns)
+        return BucketInfo(bucket.name, said.owner, said.created_ns, said.tags)
+
+    def _make(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
+        """Make a directory with a record.  :raises BucketExists, BadBucketName:"""
+        disk = self._volume.disk
+        staged = private.STAGING + b"/" + private.unique()
+        try:
+            disk.mkdir(staged, home)
+        except FileNotFoundError:
+            private.make(disk, home, private.STAGING)
+            disk.mkdir(staged, home)
+        try:
+            self._record(staged, home, home, said)
+            try:
+                disk.rename_new(staged, home, name, dir_fd)
+            except FileExistsError:
+                raise _taken(name, dir_fd) from None
+            except OSError as exc:
+                if exc.errno not in _NO_RENAME_NEW:
+                    raise
+                self._make_in_place(name, dir_fd, home, said)
+                disk.rmdir(staged, home)
+        except BaseException:
+            directories.try_rmdir(disk, staged, home)
+            raise
+        disk.fsync(dir_fd)
+
+    def _make_in_place(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
+        try:
+            self._volume.disk.mkdir(name, dir_fd)
+        except FileExistsError:
+            raise _taken(name, dir_fd) from None
+        try:
+            self._record(name, dir_fd, home, said)
+        except OSError:
+            directories.try_rmdir(self._volume.disk, name, dir_fd)
+            raise
+
+    def _record(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
+        fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
+        try:
+            self._volume.metadata.save(fd, home, Record(bucket=said))
+            self._volume.disk.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _taken(name: bytes, dir_fd: int) -> StorageError:
+    """Why a name cannot be that of a new bucket."""
+    try:
+        mode = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return Busy("a name that was taken is free again")
+    if stat.S_ISDIR(mode):
+        return BucketExists("there is a directory of that name")
+    return BadBucketName("there is a file of that name")

@@ -1,0 +1,262 @@
+"""The directories above an object: made when something is put, pruned when nothing is left.
+
+A directory that is made on the way to an object gets a record that says so (*implicit*); only such
+ones are pruned, never those that somebody made by other means or put as an object.
+
+Pruning races with writers.  That a directory is *empty* is the kernel's to say, in the same step
+that removes it.  That it was not *put as an object* a moment ago is in its record, which rmdir(2)
+does not look at; so whoever writes such a record and whoever removes a directory hold flock(2) on
+it.  Nobody waits for that lock: a pruner that does not get it leaves the directory, and a writer
+that does not get it stores its object as a file inside the directory, where the kernel sees it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from typing import Literal
+
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.metadata import Record
+from s3daemon.store.posix.names import UPLOADS_DIR, is_natural, needs_record
+from s3daemon.store.posix.paths import (
+    DIRECTORY,
+    NOTHING_THERE,
+    Place,
+    dir_forms,
+    open_beneath,
+    open_place,
+)
+from s3daemon.store.posix.volume import Bucket, Volume
+
+Which = Literal["implicit", "no bucket", "any"]
+
+_HELD_ELSEWHERE = frozenset((errno.EWOULDBLOCK, errno.EAGAIN))
+#: Which directories may be removed: those that a writer made on the way to an object ...
+IMPLICIT: Which = "implicit"
+#: ... those that no CreateBucket made ...
+NO_BUCKET: Which = "no bucket"
+#: ... or any.
+ANY_EMPTY: Which = "any"
+
+_LOCK_TRIES = 50
+_LOCK_PAUSE = 0.002
+
+
+class Directory:
+    """A directory, open.
+
+    :ivar fd: its descriptor.
+    :ivar place: where it is, from the bucket.
+    :ivar made: the directories that were made for it, topmost first, perhaps itself among them.
+    """
+
+    __slots__ = ("_owned", "fd", "made", "place")
+
+    def __init__(self, fd: int, place: Place, made: tuple[Place, ...], owned: bool) -> None:
+        self.fd = fd
+        self.place = place
+        self.made = made
+        self._owned = owned
+
+    def close(self) -> None:
+        """Let go, of the lock too.  May be called twice."""
+        if self._owned:
+            self._owned = False
+            os.close(self.fd)
+
+
+def make(volume: Volume, bucket: Bucket, segments: Place) -> Directory:
+    """Open the directory of these segments for a writer, making what is missing.
+
+    What was made is durable only after :func:`sync`.
+
+    :raises FileNotFoundError: somebody removed a directory at the same time; try again.
+    """
+    if not segments:
+        return Directory(bucket.fd, (), (), owned=False)
+    if all(map(is_natural, segments)):
+        try:
+            return Directory(open_place(bucket.fd, segments, DIRECTORY), segments, (), owned=True)
+        except OSError as exc:
+            if exc.errno not in NOTHING_THERE:
+                raise
+    at = bucket.fd
+    place: Place = ()
+    made: list[Place] = []
+    try:
+        for segment in segments:
+            below, name, is_new = _enter(volume, bucket, at, segment)
+            if at != bucket.fd:
+                os.close(at)
+            at = below
+            place = (*place, name)
+            if is_new:
+                made.append(place)
+    except OSError:
+        if at != bucket.fd:
+            os.close(at)
+        unmake(volume, bucket, made)
+        raise
+    return Directory(at, place, tuple(made), owned=True)
+
+
+def _enter(volume: Volume, bucket: Bucket, at: int, segment: bytes) -> tuple[int, bytes, bool]:
+    """Open or make the directory of one segment: descriptor, name, whether it was made."""
+    forms = dir_forms(segment)
+    for name in forms:
+        try:
+            return open_beneath(at, name, DIRECTORY), name, False
+        except OSError as exc:
+            if exc.errno not in NOTHING_THERE:
+                raise
+    for name in forms:
+        try:
+            volume.disk.mkdir(name, at)
+        except FileExistsError:
+            # Made by somebody else just now, or it is no directory: then the next form.
+            try:
+                return open_beneath(at, name, DIRECTORY), name, False
+            except OSError as exc:
+                if exc.errno not in NOTHING_THERE:
+                    raise
+        else:
+            return _mark(volume, bucket, at, name, segment), name, True
+    raise FileNotFoundError(errno.ENOENT, "no directory can be made here", forms[-1])
+
+
+def _mark(volume: Volume, bucket: Bucket, at: int, name: bytes, segment: bytes) -> int:
+    """Record that a directory was made for an object; its descriptor."""
+    hashed = name != segment and needs_record(segment)
+    record = Record(implicit=True, name=segment.decode() if hashed else None)
+    fd = open_beneath(at, name, DIRECTORY)
+    try:
+        volume.metadata.save(fd, bucket.home, record)
+    except OSError:
+        os.close(fd)
+        try_rmdir(volume.disk, name, at)
+        raise
+    return fd
+
+
+def sync(volume: Volume, bucket: Bucket, directory: Directory) -> None:
+    """Make the entries of a directory, and the directories made for it, durable, deepest first."""
+    disk = volume.disk
+    if disk.durability != "strict":
+        return
+    disk.fsync(directory.fd)
+    for place in reversed(directory.made):
+        if len(place) == 1:
+            disk.fsync(bucket.fd)
+            continue
+        try:
+            fd = open_place(bucket.fd, place[:-1], DIRECTORY)
+        except FileNotFoundError:
+            return  # deleted again, and pruned, by somebody who came after
+        try:
+            disk.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def unmake(volume: Volume, bucket: Bucket, made: list[Place] | tuple[Place, ...]) -> None:
+    """Take back directories that were made for an object that did not come about."""
+    for place in reversed(made):
+        if not remove(volume, bucket, place, IMPLICIT):
+            return
+
+
+def prune(volume: Volume, bucket: Bucket, place: Place) -> None:
+    """Remove a directory, and those above it, as long as they are implicit and empty.
+
+    What an error or a crash leaves of them is harmless, so this never fails and never syncs.
+    """
+    while place and remove(volume, bucket, place, IMPLICIT):
+        place = place[:-1]
+
+
+def remove(volume: Volume, bucket: Bucket, place: Place, which: Which) -> bool:
+    """Remove one directory if it is empty, and not an object, and one of those that may go.
+
+    :return: whether it is gone.
+    """
+    try:
+        fd = open_place(bucket.fd, place, DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        if try_lock(fd) is False:
+            return False
+        record = volume.metadata.load(fd, bucket.home)
+        if record.put_ns is not None:
+            return False
+        if which is not ANY_EMPTY and record.bucket is not None:
+            return False
+        if which is IMPLICIT and not record.implicit:
+            return False
+        parent = bucket.fd if len(place) == 1 else open_place(bucket.fd, place[:-1], DIRECTORY)
+        try:
+            # Uploads in a directory that served as a bucket, and are over, leave theirs behind.
+            gone = try_rmdir(volume.disk, place[-1], parent) or (
+                try_rmdir(volume.disk, UPLOADS_DIR, fd)
+                and try_rmdir(volume.disk, place[-1], parent)
+            )
+        finally:
+            if parent != bucket.fd:
+                os.close(parent)
+        if gone:
+            volume.metadata.forget(bucket.home, record)
+        return gone
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def try_lock(fd: int, tries: int = 1) -> bool | None:
+    """Lock a directory until its descriptor is closed.
+
+    :return: True: it is locked; False: somebody else holds the lock; None: there are no locks here.
+    """
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as exc:
+            if exc.errno not in _HELD_ELSEWHERE:
+                return None
+            if left:
+                time.sleep(_LOCK_PAUSE)
+    return False
+
+
+def lock(fd: int) -> bool | None:
+    """The same, with some patience: holders are done in microseconds."""
+    return try_lock(fd, _LOCK_TRIES)
+
+
+def is_linked(bucket: Bucket, directory: Directory) -> bool:
+    """Whether a directory is still where it was opened; under its lock it then stays there."""
+    try:
+        fd = open_place(bucket.fd, directory.place, DIRECTORY)
+    except OSError as exc:
+        if exc.errno in NOTHING_THERE:
+            return False
+        raise
+    try:
+        return os.path.sameopenfile(fd, directory.fd)
+    finally:
+        os.close(fd)
+
+
+def try_rmdir(disk: Disk, name: bytes, dir_fd: int) -> bool:
+    """Remove a directory if it is empty; whether it was."""
+    try:
+        disk.rmdir(name, dir_fd)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,170 @@
+"""Objects on disk."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+from zope.interface import implementer
+
+from s3daemon.store.interfaces import (
+    Attributes,
+    Busy,
+    IObjects,
+    IReader,
+    IWriter,
+    ListPage,
+    ListQuery,
+    ObjectInfo,
+)
+from s3daemon.store.posix import directories, metadata, removing
+from s3daemon.store.posix.copying import copy_into
+from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.entryfacts import EntryFacts
+from s3daemon.store.posix.metadata import EMPTY_ETAG, Record
+from s3daemon.store.posix.names import segments as split
+from s3daemon.store.posix.reader import PosixReader
+from s3daemon.store.posix.resolving import Found, find
+from s3daemon.store.posix.snapshots import Snapshots
+from s3daemon.store.posix.volume import Bucket, Volume
+from s3daemon.store.posix.walk import list_objects
+from s3daemon.store.posix.writer import PosixWriter
+
+#: How often an object may be replaced between finding it and reading its record.
+_TRIES = 20
+
+
+@implementer(IObjects)
+class PosixObjects:
+    """Objects of a :class:`s3daemon.store.posix.store.PosixStore`."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+        self._snapshots = Snapshots()
+
+    @facts
+    def open(self, bucket: str, key: str) -> IReader:
+        """See :meth:`IObjects.open`."""
+        with self._volume.bucket(bucket) as at:
+            found, record = self._current(at, key)
+        if found.is_directory:
+            os.close(found.fd)
+            return PosixReader(_info(key, found, record), -1)
+        return PosixReader(metadata.object_info(key, found.st, record), found.fd)
+
+    @facts
+    def stat(self, bucket: str, key: str) -> ObjectInfo:
+        """See :meth:`IObjects.stat`."""
+        with self._volume.bucket(bucket) as at:
+            found, record = self._current(at, key)
+        os.close(found.fd)
+        return _info(key, found, record)
+
+    @facts
+    def create(
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        create_only: bool = False,
+    ) -> IWriter:
+        """See :meth:`IObjects.create`.  The draft is opened with the first byte."""
+        return self._writer(bucket, key, attributes, owner, create_only)
+
+    @facts
+    def copy(
+        self,
+        source: IReader,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        create_only: bool = False,
+    ) -> ObjectInfo:
+        """See :meth:`IObjects.copy`."""
+        writer = self._writer(bucket, key, attributes, owner, create_only)
+        try:
+            etag = EMPTY_ETAG
+            if source.info.size:
+                etag = copy_into(self._volume.disk, source, writer.draft().fd)
+            return writer.commit(etag)
+        finally:
+            writer.abort()
+
+    @facts
+    def set_tags(self, bucket: str, key: str, tags: tuple[tuple[str, str], ...]) -> ObjectInfo:
+        """See :meth:`IObjects.set_tags`.
+
+        Only the record is written; its stamp goes on saying which content it speaks of.
+        """
+        volume = self._volume
+        with volume.bucket(bucket) as at:
+            for _ in range(_TRIES):
+                found, _ = self._current(at, key)
+                try:
+                    # A directory's record says more than tags.  For a file the lock only keeps two
+                    # from replacing the same spill file, so a foreign one is no reason to refuse.
+                    if directories.lock(found.fd) is False and found.is_directory:
+                        raise Busy("another program holds a lock on the directory")
+                    if os.fstat(found.fd).st_nlink == 0:
+                        continue
+                    old = volume.metadata.load(found.fd, at.home)
+                    record = attrs.evolve(old, tags=tags, damaged=False)
+                    volume.metadata.save(found.fd, at.home, record, old)
+                    volume.disk.fsync(found.fd)
+                    return _info(key, found, record)
+                finally:
+                    os.close(found.fd)
+        raise Busy("the object was replaced again and again")
+
+    @facts
+    def delete(self, bucket: str, key: str, prune: bool = True) -> bool:
+        """See :meth:`IObjects.delete`."""
+        with self._volume.bucket(bucket) as at:
+            return removing.remove(self._volume, at, key, prune)
+
+    @facts
+    def list(self, bucket: str, query: ListQuery) -> ListPage:
+        """See :meth:`IObjects.list`."""
+        with self._volume.bucket(bucket) as at:
+            known = EntryFacts(self._volume.metadata, at.home)
+            return list_objects(at.fd, query, self._snapshots, known)
+
+    def _writer(
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        create_only: bool,
+    ) -> PosixWriter:
+        at = self._volume.bucket(bucket)
+        try:
+            segments = split(key)
+        except BaseException:
+            at.close()
+            raise
+        return PosixWriter(self._volume, at, key, segments, attributes, owner, create_only)
+
+    def _current(self, bucket: Bucket, key: str) -> tuple[Found, Record]:
+        """The current entry of a key, open, with its record."""
+        volume = self._volume
+        for _ in range(_TRIES):
+            found = find(volume, bucket, key)
+            try:
+                record = volume.metadata.load(found.fd, bucket.home)
+                if not record.damaged or record.spill is None or os.fstat(found.fd).st_nlink:
+                    return found, record
+            except BaseException:
+                os.close(found.fd)
+                raise
+            # Replaced while it was read, and its long record removed with it: look again.
+            os.close(found.fd)
+        raise Busy("the object was replaced again and again")
+
+
+def _info(key: str, found: Found, record: Record) -> ObjectInfo:
+    if found.is_directory:
+        return metadata.folder_info(key, found.st, record)
+    return metadata.object_info(key, found.st, record)

@@ -1,0 +1,138 @@
+"""Removing objects, in whatever forms they are, and the directories that only they kept alive.
+
+Of several forms of one key the one that wins goes last: no reader and no crash brings an older
+version to light.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from s3daemon.store.posix import directories, metadata
+from s3daemon.store.posix.names import file_name
+from s3daemon.store.posix.names import segments as split
+from s3daemon.store.posix.paths import (
+    DIRECTORY,
+    NOTHING_THERE,
+    READ,
+    Place,
+    file_forms,
+    open_place,
+)
+from s3daemon.store.posix.paths import directories as places_of
+from s3daemon.store.posix.publishing import unlink_object
+from s3daemon.store.posix.resolving import is_folder_key
+from s3daemon.store.posix.volume import Bucket, Volume
+
+_CONTENT_OF_FOLDER = file_name(b"")
+
+
+def remove(volume: Volume, bucket: Bucket, key: str, prune: bool) -> bool:
+    """Remove the object of a key, durably; True if there was one.  See :meth:`IObjects.delete`."""
+    segments = split(key)
+    if is_folder_key(segments):
+        return _remove_folders(volume, bucket, segments[:-1], prune)
+    found = False
+    for parent in reversed(list(places_of(bucket.fd, segments[:-1]))):
+        try:
+            fd = open_place(bucket.fd, parent, DIRECTORY) if parent else bucket.fd
+        except OSError as exc:
+            if exc.errno in NOTHING_THERE:
+                continue
+            raise
+        try:
+            removed = _remove_files(volume, bucket, parent, segments[-1], fd)
+        finally:
+            if fd != bucket.fd:
+                os.close(fd)
+        if removed:
+            found = True
+            if prune:
+                directories.prune(volume, bucket, parent)
+    return found
+
+
+def _remove_files(
+    volume: Volume, bucket: Bucket, parent: Place, segment: bytes, dir_fd: int
+) -> bool:
+    found = False
+    for name in reversed(file_forms(segment)):
+        if _is_object(bucket, parent, name, dir_fd) and unlink_object(volume, bucket, name, dir_fd):
+            found = True
+            volume.disk.fsync(dir_fd)
+    return found
+
+
+def _is_object(bucket: Bucket, parent: Place, name: bytes, dir_fd: int) -> bool:
+    """Whether a name is a regular file's, or a link's to one; nothing else is removed."""
+    try:
+        mode = os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(mode):
+        return True
+    if not stat.S_ISLNK(mode):
+        return False
+    try:
+        fd = open_place(bucket.fd, (*parent, name), READ)
+    except OSError as exc:
+        if exc.errno in NOTHING_THERE:
+            return False
+        raise
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    finally:
+        os.close(fd)
+
+
+def _remove_folders(volume: Volume, bucket: Bucket, segments: Place, prune: bool) -> bool:
+    found = False
+    for place in reversed(list(places_of(bucket.fd, segments))):
+        try:
+            fd = open_place(bucket.fd, place, DIRECTORY)
+        except OSError as exc:
+            if exc.errno in NOTHING_THERE:
+                continue
+            raise
+        try:
+            if _clear_folder(volume, bucket, fd):
+                found = True
+        finally:
+            os.close(fd)
+        if directories.remove(volume, bucket, place, directories.NO_BUCKET):
+            _sync_parent(volume, bucket, place)
+            if prune:
+                directories.prune(volume, bucket, place[:-1])
+    return found
+
+
+def _clear_folder(volume: Volume, bucket: Bucket, fd: int) -> bool:
+    """Make a directory no object any more; whether it was one."""
+    directories.lock(fd)
+    record = volume.metadata.load(fd, bucket.home)
+    found = record.put_ns is not None
+    if found or record.tags:
+        kept = metadata.on_directory(metadata.EMPTY, record)
+        volume.metadata.save(fd, bucket.home, kept, record)
+        volume.disk.fsync(fd)
+    if unlink_object(volume, bucket, _CONTENT_OF_FOLDER, fd):
+        volume.disk.fsync(fd)
+        found = True
+    return found
+
+
+def _sync_parent(volume: Volume, bucket: Bucket, place: Place) -> None:
+    if volume.disk.durability != "strict":
+        return
+    if len(place) == 1:
+        volume.disk.fsync(bucket.fd)
+        return
+    try:
+        fd = open_place(bucket.fd, place[:-1], DIRECTORY)
+    except FileNotFoundError:
+        return  # pruned by somebody else
+    try:
+        volume.disk.fsync(fd)
+    finally:
+        os.close(fd)

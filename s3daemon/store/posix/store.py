@@ -1,0 +1,53 @@
+"""The store on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zope.interface import implementer
+
+from s3daemon.store.interfaces import IBuckets, IObjects, IStore
+from s3daemon.store.posix.buckets import PosixBuckets
+from s3daemon.store.posix.durable import Disk, Durability, Hook
+from s3daemon.store.posix.objects import PosixObjects
+from s3daemon.store.posix.probe import Probe, probe
+from s3daemon.store.posix.volume import Volume
+
+
+@implementer(IStore)
+class PosixStore:
+    """Buckets, objects and uploads as plain directories and files beneath a root.
+
+    Any number of stores, in any number of processes and on any number of nodes, may serve one root.
+
+    :param root: an existing directory.
+    :param durability: ``strict``: what is acknowledged survives a power cut.
+    :param known: what the file system can do, where it has been tried already.
+    :param hooks: stand around every change of the disk; see :class:`Hook`.
+    :raises ProbeError: the root cannot hold a store.
+    :raises OSError: the root cannot be opened.
+
+    :ivar buckets: :class:`IBuckets`.
+    :ivar objects: :class:`IObjects`.
+    :ivar uploads: :class:`IUploads`.
+    :ivar probe: what the file system can do.
+    :ivar disk: the gate for changes; counts what failed to reach the device.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        durability: Durability = "strict",
+        known: Probe | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        self.probe = probe(root) if known is None else known
+        self.disk = Disk(durability, hooks)
+        self._volume = Volume(root, self.disk, self.probe)
+        self.buckets: IBuckets = PosixBuckets(self._volume)
+        self.objects: IObjects = PosixObjects(self._volume)
+
+    def close(self) -> None:
+        """See :meth:`IStore.close`."""
+        self._volume.close()

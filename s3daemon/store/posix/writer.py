@@ -1,0 +1,217 @@
+"""Writing: a draft that grows unseen and is published whole."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from zope.interface import implementer
+
+from s3daemon.store.interfaces import (
+    Attributes,
+    Busy,
+    IWriter,
+    NoSuchBucket,
+    ObjectExists,
+    ObjectInfo,
+    Unavailable,
+)
+from s3daemon.store.posix import directories, metadata, resolving
+from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.metadata import Record
+from s3daemon.store.posix.names import file_name
+from s3daemon.store.posix.paths import Place
+from s3daemon.store.posix.publishing import (
+    TRIES,
+    Draft,
+    hashed_name,
+    is_file,
+    open_draft,
+    publish,
+    unlink_object,
+)
+from s3daemon.store.posix.volume import Bucket, Volume
+
+_CONTENT_OF_FOLDER = file_name(b"")
+
+
+@implementer(IWriter)
+class PosixWriter:
+    """New content for a key.  It owns the bucket it is given."""
+
+    def __init__(
+        self,
+        volume: Volume,
+        bucket: Bucket,
+        key: str,
+        segments: Place,
+        attributes: Attributes,
+        owner: str | None,
+        create_only: bool,
+    ) -> None:
+        self._volume = volume
+        self._bucket = bucket
+        self._key = key
+        self._segments = segments
+        self._attributes = attributes
+        self._owner = owner
+        self._create_only = create_only
+        self._draft: Draft | None = None
+        self._done = False
+
+    @facts
+    def write(self, data: Sequence[bytes]) -> None:
+        """See :meth:`IWriter.write`."""
+        if not any(map(len, data)):
+            return
+        fd = self.draft().fd
+        try:
+            self._volume.disk.write(fd, data)
+        except OSError:
+            self.abort()
+            raise
+
+    def draft(self) -> Draft:
+        """The file under way.  :raises Unavailable: it was committed, aborted, or has failed."""
+        if self._done:
+            raise Unavailable("the writer is closed")
+        if self._draft is None:
+            self._draft = open_draft(self._volume, self._bucket)
+        return self._draft
+
+    @facts
+    def commit(self, etag: str) -> ObjectInfo:
+        """See :meth:`IWriter.commit`."""
+        try:
+            if self._draft is None and not self._done and resolving.is_folder_key(self._segments):
+                info = put_folder(
+                    self._volume,
+                    self._bucket,
+                    self._key,
+                    self._segments[:-1],
+                    lambda: Record(
+                        etag=etag,
+                        system=self._attributes.system,
+                        metadata=self._attributes.metadata,
+                        tags=self._attributes.tags,
+                        owner=self._owner,
+                        put_ns=time.time_ns(),
+                    ),
+                    self._create_only,
+                )
+                if info is not None:
+                    return info
+            return self._commit_file(etag)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """See :meth:`IWriter.abort`."""
+        self._done = True
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            draft.discard(self._volume.disk)
+        self._bucket.close()
+
+    def _commit_file(self, etag: str) -> ObjectInfo:
+        draft = self.draft()
+        name = hashed_name(self._segments)
+
+        def record_of(st: os.stat_result) -> Record:
+            return metadata.object_record(st, etag, self._attributes, self._owner, name=name)
+
+        st, record = seal(self._volume, self._bucket, draft, record_of)
+        publish(self._volume, self._bucket, self._segments, draft, self._create_only)
+        return metadata.object_info(self._key, st, record)
+
+
+def seal(
+    volume: Volume, bucket: Bucket, draft: Draft, record_of: Callable[[os.stat_result], Record]
+) -> tuple[os.stat_result, Record]:
+    """Give a written draft its record and make both durable; what they are.
+
+    Where the bytes reach the file system only now (NFS, FUSE) its times may change once more: then
+    the stamp is taken again, as else the object would pass for changed outside S3.
+
+    :raises Busy: somebody goes on changing the file.
+    """
+    old = metadata.EMPTY
+    for _ in range(4):
+        st = os.fstat(draft.fd)
+        record = record_of(st)
+        try:
+            volume.metadata.save(draft.fd, bucket.home, record, old)
+            volume.disk.settle(draft.fd)
+            if metadata.stamp(os.fstat(draft.fd)) == record.stamp:
+                return st, record
+        except OSError:
+            _forget(volume, bucket, draft)
+            raise
+        old = volume.metadata.load(draft.fd, bucket.home)
+    _forget(volume, bucket, draft)
+    raise Busy("the file is being changed while it is written")
+
+
+def _forget(volume: Volume, bucket: Bucket, draft: Draft) -> None:
+    """A draft that will not be published leaves no spill file."""
+    if volume.probe.spills:
+        volume.metadata.forget(bucket.home, volume.metadata.load(draft.fd, bucket.home))
+
+
+def put_folder(
+    volume: Volume,
+    bucket: Bucket,
+    key: str,
+    segments: Place,
+    record_of: Callable[[], Record],
+    create_only: bool,
+) -> ObjectInfo | None:
+    """Make a directory an object without bytes, durably.
+
+    The record goes first, the file that may have held bytes goes second; as that file wins for
+    readers, they see the old or the new object and nothing else.
+
+    :param segments: those of the directory.
+    :return: the object, or None where the directory cannot be locked: then a file in it has to do.
+    :raises ObjectExists, NoSuchBucket, Busy:
+    """
+    for _ in range(TRIES):
+        try:
+            directory = directories.make(volume, bucket, segments)
+        except FileNotFoundError:
+            if not volume.is_current(bucket):
+                raise NoSuchBucket(bucket.name) from None
+            continue
+        written = False
+        try:
+            if not directories.lock(directory.fd):
+                return None
+            if not directories.is_linked(bucket, directory):
+                continue  # pruned before it was locked
+            info = _write_folder(volume, bucket, key, directory.fd, record_of(), create_only)
+            written = True
+            directories.sync(volume, bucket, directory)
+            return info
+        finally:
+            directory.close()
+            if not written:
+                directories.unmake(volume, bucket, directory.made)
+    if not volume.is_current(bucket):
+        raise NoSuchBucket(bucket.name)
+    raise Busy("the directory was removed again and again")
+
+
+def _write_folder(
+    volume: Volume, bucket: Bucket, key: str, fd: int, record: Record, create_only: bool
+) -> ObjectInfo:
+    old = volume.metadata.load(fd, bucket.home)
+    has_file = is_file(_CONTENT_OF_FOLDER, fd)
+    if create_only and (old.put_ns is not None or has_file):
+        raise ObjectExists("the key is taken")
+    record = metadata.on_directory(record, old)
+    volume.metadata.save(fd, bucket.home, record, old)
+    if has_file:
+        volume.disk.fsync(fd)
+        unlink_object(volume, bucket, _CONTENT_OF_FOLDER, fd)
+    return metadata.folder_info(key, os.fstat(fd), record)
