@@ -25,14 +25,17 @@ MAX_PART = 5 * 1024**3
 class ExpectedBody:
     """What the head announces about the body.
 
-    :ivar length: bytes of the decoded body.
+    :ivar length: bytes of the decoded body; None when its end is the last chunk's
+        (Transfer-Encoding: chunked, which S3 itself does not take; ``curl -T -`` sends it).
     :ivar md5: of Content-MD5, 16 bytes; None when it says nothing.
     :ivar decoder: takes aws-chunked apart, None for a plain body; good for one body.
+    :ivar largest: bytes that a body of unknown length may have.
     """
 
-    length: int
+    length: int | None
     md5: bytes | None = None
     decoder: awschunked.Decoder | None = None
+    largest: int = MAX_OBJECT
 
 
 def expected_body(request: S3Request, largest: int) -> ExpectedBody:
@@ -46,12 +49,17 @@ def expected_body(request: S3Request, largest: int) -> ExpectedBody:
     """
     length = request.length
     if length is None:
-        raise MissingContentLength
-    if length > largest:
-        raise EntityTooLarge(detail={"ProposedSize": str(length), "MaxSizeAllowed": str(largest)})
+        if request.chunked_body or "transfer-encoding" not in request.headers:
+            raise MissingContentLength
+    elif length > largest:
+        raise _too_large(length, largest)
     return ExpectedBody(
-        length, digests.content_md5(request.headers), awschunked.decoder_for(request)
+        length, digests.content_md5(request.headers), awschunked.decoder_for(request), largest
     )
+
+
+def _too_large(size: int, largest: int) -> EntityTooLarge:
+    return EntityTooLarge(detail={"ProposedSize": str(size), "MaxSizeAllowed": str(largest)})
 
 
 class ObjectSink:
@@ -80,7 +88,11 @@ class ObjectSink:
             for piece in data:
                 self._md5.update(piece)
                 self._taken += len(piece)
-            if self._taken > self._body.length:
+            body = self._body
+            if body.length is None:
+                if self._taken > body.largest:
+                    raise _too_large(self._taken, body.largest)
+            elif self._taken > body.length:
                 raise IncompleteBody
             if data:
                 self._writer.write(data)
@@ -98,7 +110,7 @@ class ObjectSink:
         try:
             if self._body.decoder is not None:
                 self._body.decoder.finish()
-            if self._taken != self._body.length:
+            if self._body.length not in (None, self._taken):
                 raise IncompleteBody
             digests.check(self._body.md5, self._md5.digest())
             info = self._writer.commit(self._md5.hexdigest())

@@ -31,8 +31,8 @@ class S3Request:
     :ivar bucket: bucket name, percent-decoded; "" at the service.
     :ivar key: object key, percent-decoded once, exactly as sent otherwise; "" at a bucket.
     :ivar query: decoded parameters; of a repeated name the first value; "" for a bare name.
-    :ivar headers: lower-case names; values of repeated fields joined by ``,``; text is UTF-8 where
-        it decodes, else ISO 8859-1.
+    :ivar headers: lower-case names; values of repeated fields joined by ``,``; text is UTF-8, and
+        bytes that are not stand as lone surrogates (PEP 383), so that they can be given back.
     :ivar base: the path in front of the bucket, ``/api/v1/s3`` or "".
     :ivar host: the Host header.
     :ivar length: bytes of the *decoded* body when announced (Content-Length, or

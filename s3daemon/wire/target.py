@@ -213,10 +213,7 @@ def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in fields:
         name = raw_name.decode("latin-1").lower()
-        try:
-            value = raw_value.decode()
-        except UnicodeDecodeError:
-            value = raw_value.decode("latin-1")
+        value = raw_value.decode("utf-8", "surrogateescape")
         if name in headers:
             value = f"{headers[name]},{value}"
         headers[name] = value

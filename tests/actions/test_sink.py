@@ -237,3 +237,19 @@ def test_aws_chunked_needs_its_length() -> None:
     """Content-Length counts the framing too."""
     with pytest.raises(MissingContentLength):
         expected_body(attrs.evolve(chunked(1), length=None), MAX_OBJECT)
+
+
+def test_a_chunked_body_of_unknown_length_is_taken_up_to_the_largest() -> None:
+    """Its end is the last chunk's; what is too long is refused when it is."""
+    expected = expected_body(put(None, transfer_encoding="chunked"), 5)
+    assert expected.length is None
+    writer = Writer()
+    sink = sink_of(writer, expected)
+    sink.write([b"abc"])
+    sink.write([b"de"])
+    assert sink.finish().status == 200
+    assert writer.content == b"abcde"
+    writer = Writer()
+    with pytest.raises(EntityTooLarge):
+        sink_of(writer, expected).write([b"abcdef"])
+    assert writer.calls == ["abort"]
