@@ -25,6 +25,7 @@ from threading import Lock
 import attrs
 
 from s3daemon.store.posix.dirnames import SegmentOf, Snapshot, read
+from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.witnesses import Witnesses
 
 #: Bytes of snapshots that one store keeps.
@@ -57,6 +58,7 @@ class Snapshots:
     beside it, for reading such a directory anew for each page costs more than its memory.
 
     :ivar witnesses: what is remembered of directories that are not read whole.
+    :ivar facts: what is remembered of files.
     :param window_ns: see the module; 0 or less trusts every stamp (for tests).
     :param now_ns: the clock that file stamps are compared with.
     """
@@ -71,6 +73,7 @@ class Snapshots:
         self._window_ns = window_ns
         self._now_ns = now_ns
         self.witnesses = Witnesses()
+        self.facts = FactCache(window_ns, now_ns)
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int], tuple[Stamp, Snapshot]] = OrderedDict()
         self._large: tuple[tuple[int, int], Stamp, Snapshot] | None = None

@@ -216,6 +216,9 @@ class Walk:
         if above < 0:
             return None
         try:
+            known = self._known(key, above, name)
+            if known is not None:
+                return known
             fd = os.open(name, _FILE, dir_fd=above)
         except OSError as failed:
             if failed.errno == errno.EACCES:
@@ -229,13 +232,24 @@ class Walk:
                 return None
         try:
             status = os.fstat(fd)
-            return self._facts.file(key, fd, status) if stat.S_ISREG(status.st_mode) else None
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            info = self._facts.file(key, fd, status)
         except OSError as failed:
             if failed.errno != errno.ESTALE:
                 raise
             return None
         finally:
             os.close(fd)
+        self._snapshots.facts.put(status, info)
+        return info
+
+    def _known(self, key: str, above: int, name: bytes) -> ObjectInfo | None:
+        """Facts from an earlier page; they cost no open(2)."""
+        facts = self._snapshots.facts
+        if not facts:
+            return None
+        return facts.get(key, os.stat(name, dir_fd=above, follow_symlinks=False))
 
     def _unreadable(self, key: str, above: int, name: bytes) -> ObjectInfo | None:
         try:
