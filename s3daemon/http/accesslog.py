@@ -15,20 +15,21 @@ _SECRET = re.compile(
     r"(?i)((?:X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|Signature|AWSAccessKeyId)=)[^&]*"
 )
 
-FORMAT = (
-    "request_id={request_id} peer={peer} user={user} operation={operation} method={method}"
-    " target={target} status={status} error={error} received={received} sent={sent} ms={ms:.1f}"
-)
-
 
 def printable(target: bytes, limit: int = 2048) -> str:
     """The raw target for a log line: ASCII, no blanks, no secrets, bounded."""
     text = target.decode("ascii", "backslashreplace")
     if "=" in text:
         text = _SECRET.sub(r"\1...", text)
-    if not text.isprintable() or " " in text:
-        text = "".join(c if c.isprintable() and c != " " else f"\\x{ord(c):02x}" for c in text)
+    text = printable_text(text)
     return text if len(text) <= limit else text[:limit] + "..."
+
+
+def printable_text(text: str) -> str:
+    """Text that cannot fake a line or a field of it."""
+    if text.isprintable() and " " not in text:
+        return text
+    return "".join(c if c.isprintable() and c != " " else f"\\x{ord(c):02x}" for c in text)
 
 
 @attrs.define
@@ -48,18 +49,14 @@ class Entry:
     error: str = "-"
 
     def write(self, log: Logger, status: int, received: int, sent: int, now: float) -> None:
-        """Write the line."""
+        """Write the line.
+
+        It is formatted here: twisted.logger takes ten times as long for a format of eleven names.
+        """
+        ms = (now - self.begin) * 1000
         log.info(
-            FORMAT,
-            request_id=self.request_id,
-            peer=self.peer,
-            user=self.user,
-            operation=self.operation,
-            method=self.method,
-            target=printable(self.target),
-            status=status,
-            error=self.error,
-            received=received,
-            sent=sent,
-            ms=(now - self.begin) * 1000,
+            "{line}",
+            line=f"request_id={self.request_id} peer={self.peer} user={printable_text(self.user)}"
+            f" operation={self.operation} method={self.method} target={printable(self.target)}"
+            f" status={status} error={self.error} received={received} sent={sent} ms={ms:.1f}",
         )
