@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import attrs
+from zope.interface import Attribute, Interface, implementer
 
 
+class IIdentity(Interface):
+    """A caller that a checker has vouched for: the avatar of ``twisted.cred``."""
+
+    id: str = Attribute("str: canonical id: what buckets and objects carry as their owner.")
+    name: str = Attribute("str: for people and logs.")
+    display_name: str = Attribute("str: what S3 answers show beside the id.")
+
+
+@implementer(IIdentity)
 @attrs.frozen
 class Identity:
     """A caller that a checker has vouched for.

@@ -1,0 +1,35 @@
+"""Mode simple: the access key is the user's name, and nothing is verified.
+
+It is what the Alluxio proxy does, and right only where everybody who can reach the port may be
+anybody: behind an authenticating proxy, or on the loopback address.
+"""
+
+from __future__ import annotations
+
+from twisted.cred.checkers import ICredentialsChecker
+from zope.interface import implementer
+
+from s3daemon.auth.credentials import ISignedRequest
+from s3daemon.auth.identity import Identity
+from s3daemon.auth.users import Directory
+
+
+@implementer(ICredentialsChecker)
+class SimpleChecker:
+    """Takes everybody at their word.
+
+    An access key that the directory knows stands for its user; any other is a user of that name.
+    """
+
+    credentialInterfaces = (ISignedRequest,)
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def requestAvatarId(self, credentials: ISignedRequest) -> Identity:
+        """The identity itself: at once, and without asking anybody."""
+        access_key = credentials.claim.access_key
+        user = self._directory.by_access_key(access_key)
+        if user is not None:
+            return user.identity
+        return Identity(access_key, access_key, access_key)
