@@ -1,13 +1,13 @@
 """The door: a request goes in, an identity or an S3 error comes out.
 
 It is ``twisted.cred``'s: a :class:`~twisted.cred.portal.Portal` with checkers for
-:class:`ISignedRequest`, and a realm whose avatars are identities.  A further way to prove who one
-is, is a further checker; nothing else changes.
+:class:`~s3daemon.auth.credentials.ISignedRequest`, and a realm whose avatars are identities.  A
+further way to prove who one is, is a further checker; nothing else changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import IRealm, Portal
@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-from s3daemon.auth.credentials import ISignedRequest, SignedRequest
-from s3daemon.auth.identity import IIdentity, Identity
+from s3daemon.auth.credentials import SignedRequest
+from s3daemon.auth.identity import Identity, IIdentity
 from s3daemon.auth.users import Directory
 from s3daemon.wire import authorization
 from s3daemon.wire.errors import AccessDenied, AuthorizationHeaderMalformed, S3Error
@@ -34,9 +34,9 @@ class Realm:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def requestAvatar(
+    def requestAvatar(  # type: ignore[override]  # the id is a value here, see above
         self, avatarId: Identity | bytes | str, mind: object, *interfaces: type[Interface]
-    ) -> tuple[type[Interface], Identity, object]:
+    ) -> tuple[type[Interface], Identity, Callable[[], None]]:
         """See :class:`IRealm`.
 
         :raises NotImplementedError: an avatar other than :class:`IIdentity` is asked for, or the
@@ -74,8 +74,8 @@ class Authenticator:
         """
         try:
             claim = self._claim(request)
-        except S3Error:
-            return fail(Failure())
+        except S3Error as error:
+            return fail(error)
         return self._portal.login(
             SignedRequest(request, target, fields, claim), None, IIdentity
         ).addCallbacks(_identity, _refuse)
@@ -95,7 +95,8 @@ def _identity(avatar: tuple[type[Interface], Identity, object]) -> Identity:
     return avatar[1]
 
 
-def _refuse(failure: Failure) -> Identity:
+def _refuse(failure: Failure) -> Failure:
     """A checker that refuses in ``twisted.cred``'s words."""
-    failure.trap(LoginFailed, UnhandledCredentials)
-    raise AccessDenied from failure.value
+    if isinstance(failure.value, LoginFailed | UnhandledCredentials):
+        raise AccessDenied from failure.value
+    return failure
