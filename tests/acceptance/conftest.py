@@ -55,9 +55,7 @@ class Api:
                 f"AWS4-HMAC-SHA256 Credential={user}/20260101/us-east-1/s3/aws4_request,"
                 " SignedHeaders=host, Signature=00"
             )
-        return self.wire.request(
-            method, (path or "/") + ("?" + query if query else ""), sent, body
-        )
+        return self.wire.request(method, (path or "/") + ("?" + query if query else ""), sent, body)
 
     def ok(self, *args, status=200, **kwargs) -> Response:
         got = self.call(*args, **kwargs)
@@ -104,20 +102,25 @@ class Api:
             f"<Part><PartNumber>{n}</PartNumber><ETag>{e}</ETag></Part>" for n, e in parts
         )
         return self.call(
-            "POST", bucket, key, f"uploadId={upload}", **kwargs,
+            "POST",
+            bucket,
+            key,
+            f"uploadId={upload}",
+            **kwargs,
             body=f"<CompleteMultipartUpload>{document}</CompleteMultipartUpload>".encode(),
         )
 
     def tags(self, bucket, key="") -> list[tuple[str, str]]:
         got = self.ok("GET", bucket, key, "tagging").body
-        return list(
-            zip(texts(got, "TagSet/Tag/Key"), texts(got, "TagSet/Tag/Value"), strict=True)
-        )
+        return list(zip(texts(got, "TagSet/Tag/Key"), texts(got, "TagSet/Tag/Value"), strict=True))
 
     def put_tags(self, bucket, key, tags) -> Response:
         document = "".join(f"<Tag><Key>{k}</Key><Value>{v}</Value></Tag>" for k, v in tags)
         return self.call(
-            "PUT", bucket, key, "tagging",
+            "PUT",
+            bucket,
+            key,
+            "tagging",
             body=f"<Tagging><TagSet>{document}</TagSet></Tagging>".encode(),
         )
 

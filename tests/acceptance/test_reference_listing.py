@@ -23,7 +23,12 @@ def full(api):
 def test_11_plain_listing_is_recursive_sorted_with_folders(full):
     got = full.ok("GET", "b").body
     assert texts(got, "Contents/Key") == [
-        "file0", "file1", "folder0/", "folder0/file0", "folder0/file1", "folder1/",
+        "file0",
+        "file1",
+        "folder0/",
+        "folder0/file0",
+        "folder0/file1",
+        "folder1/",
     ]
     assert texts(got, "CommonPrefixes/Prefix") == []
     assert texts(got, "Contents/Size") == ["12", "12", "0", "12", "12", "0"]
@@ -40,7 +45,10 @@ def test_13_prefix_without_delimiter(full):
 
 def test_14_start_after_is_exclusive(full):
     assert full.keys("b", "list-type=2&start-after=file1") == [
-        "folder0/", "folder0/file0", "folder0/file1", "folder1/",
+        "folder0/",
+        "folder0/file0",
+        "folder0/file1",
+        "folder1/",
     ]
 
 
@@ -153,8 +161,19 @@ MATRIX = list(
 @pytest.mark.parametrize("personality", ["alluxio", "aws"])
 def test_54_matrix_of_versions_prefixes_delimiters_and_markers(api, personality):
     api.base = "/api/v1/s3" if personality == "alluxio" else ""
-    made = ["Z", "aa!", "aa/1", "file0", "file1", "folder-x", "folder0-b", "folder0/file0",
-            "folder0/file1", "folder0/sub/deep", "folder1/"]
+    made = [
+        "Z",
+        "aa!",
+        "aa/1",
+        "file0",
+        "file1",
+        "folder-x",
+        "folder0-b",
+        "folder0/file0",
+        "folder0/file1",
+        "folder0/sub/deep",
+        "folder1/",
+    ]
     api.bucket("lst")
     for key in made:
         api.put("lst", key, b"" if key.endswith("/") else b"x")

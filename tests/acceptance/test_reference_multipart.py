@@ -46,7 +46,9 @@ def test_34_a_part_may_be_uploaded_again(b):
 
 def test_35_a_part_without_an_upload_fails(b):
     for upload in ("unknown", "../../x", "0" * 32):
-        b.refused(404, "NoSuchUpload", "PUT", "b", "k", f"partNumber=1&uploadId={upload}", body=b"x")
+        b.refused(
+            404, "NoSuchUpload", "PUT", "b", "k", f"partNumber=1&uploadId={upload}", body=b"x"
+        )
     other = b.begin("b", "other")
     b.refused(404, "NoSuchUpload", "PUT", "b", "k", f"partNumber=1&uploadId={other}", body=b"x")
 
@@ -56,7 +58,10 @@ def test_36_upload_part_copy(b):
     b.put("b", "source", source)
     upload = b.begin("b", "k")
     got = b.ok(
-        "PUT", "b", "k", f"partNumber=1&uploadId={upload}",
+        "PUT",
+        "b",
+        "k",
+        f"partNumber=1&uploadId={upload}",
         headers={"x-amz-copy-source": "/b/source"},
     )
     etag = texts(got.body, "ETag")[0]
@@ -226,7 +231,8 @@ def test_64_list_parts_ten_and_wrong_places(b):
 
 def test_kept_attributes_of_create(b):
     upload = b.begin(
-        "b", "k",
+        "b",
+        "k",
         headers={"Content-Type": "text/x", "x-amz-tagging": "a=1", "x-amz-meta-who": "me"},
     )
     etag = b.part("b", "k", upload, 1, b"x")

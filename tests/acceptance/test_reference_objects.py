@@ -114,7 +114,9 @@ def test_32_copy_directives(api, metadata, tagging):
     api.bucket("b")
     api.put("b", "s", SMALL, headers={"Content-Type": "text/plain", "x-amz-tagging": "a=1"})
     api.ok(
-        "PUT", "b", "t",
+        "PUT",
+        "b",
+        "t",
         headers={
             "x-amz-copy-source": "b/s",
             "x-amz-metadata-directive": metadata,
@@ -172,9 +174,7 @@ def test_46_tag_limits(api, tags):
 @pytest.mark.parametrize("header", ["", "AWS testuser:c2lnbmF0dXJl"], ids=["empty", "sigv2"])
 def test_47_empty_and_sigv2_authorization(api, header):
     api.bucket("b")
-    api.refused(
-        400, "AuthorizationHeaderMalformed", "GET", "b", headers={"Authorization": header}
-    )
+    api.refused(400, "AuthorizationHeaderMalformed", "GET", "b", headers={"Authorization": header})
 
 
 def test_55_missing_and_deleted_objects_and_folders(api):
@@ -265,8 +265,11 @@ def test_delete_objects_is_verbose_unless_asked(api):
     body = b"<Delete>%s<Object><Key>%s</Key></Object><Object><Key>%s</Key></Object></Delete>"
     got = api.ok("POST", "b", query="delete", body=body % (b"", b"d1", b"missing"))
     assert tree(got.body) == (
-        "DeleteResult", [("Deleted", [("Key", "d1")]), ("Deleted", [("Key", "missing")])]
+        "DeleteResult",
+        [("Deleted", [("Key", "d1")]), ("Deleted", [("Key", "missing")])],
     )
-    got = api.ok("POST", "b", query="delete", body=body % (b"<Quiet>true</Quiet>", b"d/", b"d/child"))
+    got = api.ok(
+        "POST", "b", query="delete", body=body % (b"<Quiet>true</Quiet>", b"d/", b"d/child")
+    )
     assert tree(got.body) == ("DeleteResult", "")
     assert not (api.root / "b" / "d").exists()

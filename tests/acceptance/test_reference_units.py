@@ -1,4 +1,7 @@
-"""Acceptance items 48-52: range arithmetic, the user in the header, documents, signatures."""
+"""Acceptance items 48-50, 52: range arithmetic, the user in the header, documents, signatures.
+
+Item 51, the arithmetic of the rate limit, is tests/streams/test_rate.py.
+"""
 
 from __future__ import annotations
 
@@ -83,17 +86,9 @@ def test_50_delete_objects_documents(api):
     )
     got = api.ok("POST", "b", query="delete", body=body)
     assert tree(got.body) == (
-        "DeleteResult", [("Deleted", [("Key", "a")]), ("Deleted", [("Key", "b")])]
+        "DeleteResult",
+        [("Deleted", [("Key", "a")]), ("Deleted", [("Key", "b")])],
     )
-
-
-@pytest.mark.parametrize("rate_limited", [False])
-def test_51_reads_are_whole_without_a_rate_limit(api, rate_limited):
-    """The reference's rate limiter is not offered; an unlimited read gives every byte."""
-    api.bucket("b")
-    body = bytes(range(256)) * 4096
-    api.put("b", "k", body)
-    assert api.get("b", "k") == body
 
 
 def test_52_a_presigned_query_names_its_user(api):
@@ -105,4 +100,6 @@ def test_52_a_presigned_query_names_its_user(api):
         "&X-Amz-Signature=00"
     )
     assert api.get("b", "k", user=None, query=query) == b"x"
-    api.refused(403, "AccessDenied", "GET", "b", "k", user=None, query=query.replace("testuser", "other"))
+    api.refused(
+        403, "AccessDenied", "GET", "b", "k", user=None, query=query.replace("testuser", "other")
+    )

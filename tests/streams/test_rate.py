@@ -1,4 +1,4 @@
-"""Token buckets, with a clock of the test's own."""
+"""Token buckets, with a clock of the test's own (acceptance item 51 of the reference)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def drive(streams, size, piece=65536):
 
 
 @pytest.mark.parametrize(("shared", "each"), [(4, 2), (2, 4), (3, 3)])
-def test_one_stream_takes_size_by_the_lower_rate(shared, each):
+def test_51_one_stream_takes_size_by_the_lower_rate(shared, each):
     (took,) = drive([[RateLimit(shared * MIB), RateLimit(each * MIB)]], 16 * MIB)
     ideal = 16 / min(shared, each)
     assert ideal - 1 <= took <= ideal + 1
 
 
 @pytest.mark.parametrize(("shared", "each"), [(4, 2), (9, 1), (3, 3)])
-def test_three_streams_share_the_common_rate(shared, each):
+def test_51_three_streams_share_the_common_rate(shared, each):
     common = RateLimit(shared * MIB)
     took = max(drive([[common, RateLimit(each * MIB)] for _ in range(3)], 8 * MIB))
     ideal = 24 / min(shared, 3 * each)

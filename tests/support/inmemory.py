@@ -110,11 +110,11 @@ class Wire:
         if isinstance(got[0], Failure):
             got[0].raiseException()
         response, content = got[0]
-        return Response(
-            response.code,
-            {
-                name.decode().lower(): b",".join(values).decode("utf-8", "replace")
-                for name, values in response.headers.getAllRawHeaders()
-            },
-            content,
-        )
+        fields = {
+            name.decode().lower(): b",".join(values).decode("utf-8", "replace")
+            for name, values in response.headers.getAllRawHeaders()
+        }
+        if isinstance(response.length, int):
+            # The agent keeps the field of an answer with a body to itself.
+            fields.setdefault("content-length", str(response.length))
+        return Response(response.code, fields, content)
