@@ -75,6 +75,17 @@ class Snapshot:
         """The names on disk of an entry; of two, readers prefer the first."""
         return self._names.get(key) or (key.removesuffix(b"/"),)
 
+    def has_escape(self, key: bytes) -> bool:
+        """Whether one of the names on disk is an escape."""
+        return key in self._names
+
+    def escapes(self, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+        """The names on disk of those of the sorted keys that have an escape."""
+        if not self._names:
+            return {}
+        first, last = keys[0], keys[-1]
+        return {key: found for key, found in self._names.items() if first <= key <= last}
+
 
 def read(directory: int, segment_of: SegmentOf) -> Snapshot:
     """Read a directory through its descriptor (not shared with another thread).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot
 from s3daemon.store.posix.places import Place
 
@@ -11,7 +12,7 @@ from s3daemon.store.posix.places import Place
 class Merged:
     """The entries of several directories that stand for the same path, as if they were one."""
 
-    def __init__(self, snapshots: list[Snapshot]) -> None:
+    def __init__(self, snapshots: list[Snapshot | Chunks]) -> None:
         self._keys = sorted({one.key(index) for one in snapshots for index in range(len(one))})
         self.links = frozenset(link for one in snapshots for link in one.links)
 
@@ -38,11 +39,15 @@ class Frame:
 
     __slots__ = ("at", "listing", "path", "places", "snapshots")
 
-    def __init__(self, path: bytes, places: list[Place], snapshots: list[Snapshot]) -> None:
+    def __init__(
+        self, path: bytes, places: list[Place], snapshots: list[Snapshot | Chunks]
+    ) -> None:
         self.path = path
         self.places = places
         self.snapshots = snapshots
-        self.listing = snapshots[0] if len(snapshots) == 1 else Merged(snapshots)
+        self.listing: Snapshot | Chunks | Merged = (
+            snapshots[0] if len(snapshots) == 1 else Merged(snapshots)
+        )
         self.at = 0
 
     def candidates(self, sort_key: bytes) -> list[tuple[Place, bytes]]:

@@ -11,7 +11,8 @@ if the reading *began* more than a window after the stamp, with the same stamp a
 every change it may have missed came later than the window, and carries another stamp.  The window
 must exceed the resolution of the file system's stamps plus what its clock differs from ours.  What
 is read of a directory that has changed within the window serves one caller, and those who came
-before the reading began.
+before the reading began; unless the directory is large and the kernel can tell what has changed in
+it since (see :mod:`watches`).
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from threading import Lock
 
 import attrs
 
+from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import SegmentOf, Snapshot, read
 from s3daemon.store.posix.factcache import FactCache
+from s3daemon.store.posix.watched import DEFAULT_LEAST, Watched
 from s3daemon.store.posix.witnesses import Witnesses
 
-#: Bytes of snapshots that one store keeps.
+#: Bytes of snapshots that one store keeps; and as many of directories that it watches.
 DEFAULT_BUDGET = 64 * 1024 * 1024
 
 #: Above the coarsest resolution in use (FAT: 2 s; ext3, HFS+ and old NFS servers: 1 s).
@@ -61,6 +64,7 @@ class Snapshots:
     :ivar facts: what is remembered of files.
     :param window_ns: see the module; 0 or less trusts every stamp (for tests).
     :param now_ns: the clock that file stamps are compared with.
+    :param watch_from: names from which on a changing directory is watched.
     """
 
     def __init__(
@@ -68,12 +72,14 @@ class Snapshots:
         budget: int = DEFAULT_BUDGET,
         window_ns: int = DEFAULT_WINDOW_NS,
         now_ns: Callable[[], int] = time.time_ns,
+        watch_from: int = DEFAULT_LEAST,
     ) -> None:
         self._budget = budget
         self._window_ns = window_ns
         self._now_ns = now_ns
         self.witnesses = Witnesses()
         self.facts = FactCache(window_ns, now_ns)
+        self._watched = Watched(budget, watch_from)
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int], tuple[Stamp, Snapshot]] = OrderedDict()
         self._large: tuple[tuple[int, int], Stamp, Snapshot] | None = None
@@ -84,9 +90,10 @@ class Snapshots:
     def nbytes(self) -> int:
         """About how much memory is held now."""
         with self._lock:
-            return self._size + (self._large[2].nbytes if self._large else 0)
+            size = self._size + (self._large[2].nbytes if self._large else 0)
+        return size + self._watched.nbytes
 
-    def of(self, directory: int, segment_of: SegmentOf) -> Snapshot:
+    def of(self, directory: int, segment_of: SegmentOf) -> Snapshot | Chunks:
         """The entries of an open directory, as they were at some moment after the call.
 
         ``directory`` is not shared with another thread; for ``segment_of`` see its type.
@@ -134,7 +141,7 @@ class Snapshots:
         place: tuple[int, int],
         reading: _Reading,
         begun: int,
-    ) -> Snapshot:
+    ) -> Snapshot | Chunks:
         """Read a directory, unless somebody has done it since ``begun`` readings had begun."""
         if reading.done > begun and reading.snapshot is not None:
             return reading.snapshot
@@ -144,8 +151,13 @@ class Snapshots:
             found = self._find(place, _stamp(before))
             if found is not None:
                 return found
+        followed = self._watched.now(directory, place)
+        if followed is not None:
+            return followed
+        with self._lock:
             reading.begun += 1
             number = reading.begun
+        watch = self._watched.begin(directory, place)
         snapshot = read(directory, segment_of)
         stamp = _stamp(os.fstat(directory))
         reading.done, reading.snapshot = number, snapshot
@@ -155,6 +167,8 @@ class Snapshots:
             and (self._window_ns <= 0 or now_ns - max(stamp) > self._window_ns)
         ):
             self._keep(place, stamp, snapshot)
+        else:
+            self._watched.found(place, watch, snapshot)
         return snapshot
 
     def _keep(self, place: tuple[int, int], stamp: Stamp, snapshot: Snapshot) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from s3daemon.store import paging
 from s3daemon.store.interfaces import MAX_KEY_BYTES, ListPage, ListQuery, ObjectInfo
+from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.frames import Frame
@@ -142,7 +143,7 @@ class Walk:
     def _down(self, frame: Frame, sort_key: bytes) -> Frame | None:
         """Open what the sort key of a directory stands for; None if it has vanished."""
         places: list[Place] = []
-        snapshots: list[Snapshot] = []
+        snapshots: list[Snapshot | Chunks] = []
         for parent, name in frame.candidates(sort_key):
             place = self._places.below(parent, name)
             if place is None:

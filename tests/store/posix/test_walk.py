@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from s3daemon.store.interfaces import ListPage, ListQuery
 from s3daemon.store.posix import metadata, names, places
+from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import SegmentOf, Snapshot
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.entryfacts import EntryFacts
@@ -41,7 +42,7 @@ class Watched(Snapshots):
         self.asked: list[str] = []
         self.most_open = 0
 
-    def of(self, directory: int, segment_of: SegmentOf) -> Snapshot:
+    def of(self, directory: int, segment_of: SegmentOf) -> Snapshot | Chunks:
         path = os.readlink(f"/proc/self/fd/{directory}")
         self.asked.append(os.path.relpath(path, self.top))
         self.most_open = max(self.most_open, open_descriptors(self.top))
@@ -406,7 +407,7 @@ def test_stale_directories_have_vanished_and_broken_ones_have_not(
     bucket: Bucket, code: int, fails: bool
 ) -> None:
     class Failing(Watched):
-        def of(self, directory: int, segment_of: SegmentOf) -> Snapshot:
+        def of(self, directory: int, segment_of: SegmentOf) -> Snapshot | Chunks:
             if super().of(directory, segment_of) and self.asked[-1] == "d":
                 raise OSError(code, "failed")
             return super().of(directory, segment_of)
@@ -511,11 +512,13 @@ def items(page: ListPage) -> list[str]:
     delimiter=st.sampled_from(["", "/", "/", "-", "a", "/a", "//"]),
     after=st.sampled_from(["", "a", "a/", "a/a", "a/b/\xff", "b", "a0", "/", "l"]),
     size=st.sampled_from([1, 2, 3, 1000]),
-    window_ns=st.sampled_from([0, 2_000_000_000]),
+    keep=st.sampled_from(
+        [{"window_ns": 0}, {"watch_from": 10_000}, {"watch_from": 1, "now_ns": lambda: 0}]
+    ),
 )
-@example({"a": {}, ".s3gate%d+a": {"a": "file"}}, False, "", "/", "", 1, 0)
-@example({"a": {".s3gate%f+": "file"}, ".s3gate%d+a": "object"}, True, "a/", "", "", 1, 0)
-@example({".s3gate%d+": {".s3gate%d+": {"a": "file"}}}, False, "", "//", "", 1, 0)
+@example({"a": {}, ".s3gate%d+a": {"a": "file"}}, False, "", "/", "", 1, {})
+@example({"a": {".s3gate%f+": "file"}, ".s3gate%d+a": "object"}, True, "a/", "", "", 1, {})
+@example({".s3gate%d+": {".s3gate%d+": {"a": "file"}}}, False, "", "//", "", 1, {})
 def test_a_walk_equals_sorting_all_keys(
     tree: Tree,
     folders: bool,
@@ -523,14 +526,14 @@ def test_a_walk_equals_sorting_all_keys(
     delimiter: str,
     after: str,
     size: int,
-    window_ns: int,
+    keep: dict[str, Any],
 ) -> None:
     tree = {**tree, "target": "file"}
     top = Path(tempfile.mkdtemp())
     try:
         build(top, tree, "")
         bucket = Bucket(top)
-        bucket.snapshots = Watched(top, window_ns=window_ns)
+        bucket.snapshots = Snapshots(**keep)
         expected = [
             name
             for name in listing(reference(tree, folders), prefix, delimiter)
