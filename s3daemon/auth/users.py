@@ -29,9 +29,10 @@ class Directory:
     def __init__(self, users: Iterable[User] = ()) -> None:
         self._tables = _Tables.of(users)
 
-    def replace(self, users: Iterable[User]) -> None:
-        """Know these users from now on, and no others."""
-        self._tables = _Tables.of(users)
+    def replace(self, users: Iterable[User]) -> list[str]:
+        """Know these users from now on, and no others; what that changes, without secrets."""
+        before, self._tables = self._tables, _Tables.of(users)
+        return _changes(before.by_id, self._tables.by_id)
 
     def by_access_key(self, access_key: str) -> User | None:
         """The user who holds this access key."""
@@ -39,29 +40,37 @@ class Directory:
 
     def by_id(self, canonical_id: str) -> Identity | None:
         """The identity with this canonical id."""
-        return self._tables.by_id.get(canonical_id)
+        user = self._tables.by_id.get(canonical_id)
+        return None if user is None else user.identity
 
     def display_name(self, canonical_id: str) -> str:
         """What answers show beside an id; the id itself for whom we do not know."""
-        found = self._tables.by_id.get(canonical_id)
-        return canonical_id if found is None else found.display_name
-
-    def names(self) -> Mapping[str, frozenset[str]]:
-        """Every user's name and access keys: what may be logged of them."""
-        return {user.identity.name: frozenset(user.keys) for user in self._tables.users}
+        user = self._tables.by_id.get(canonical_id)
+        return canonical_id if user is None else user.identity.display_name
 
 
 @attrs.frozen
 class _Tables:
-    users: tuple[User, ...]
     by_key: Mapping[str, User]
-    by_id: Mapping[str, Identity]
+    by_id: Mapping[str, User]
 
     @classmethod
     def of(cls, users: Iterable[User]) -> _Tables:
         known = tuple(users)
         return cls(
-            known,
             {key: user for user in known for key in user.keys},
-            {user.identity.id: user.identity for user in known},
+            {user.identity.id: user for user in known},
         )
+
+
+def _changes(before: Mapping[str, User], after: Mapping[str, User]) -> list[str]:
+    kinds = {
+        "new": after.keys() - before.keys(),
+        "gone": before.keys() - after.keys(),
+        "changed": {i for i in before.keys() & after.keys() if before[i] != after[i]},
+    }
+    return [
+        f"{kind}: " + ", ".join(sorted((after.get(i) or before[i]).identity.name for i in ids))
+        for kind, ids in kinds.items()
+        if ids
+    ]

@@ -1,0 +1,225 @@
+"""The service tree: what runs, in which order it starts, and in which it stops.
+
+    Root
+      storage      threads and the store     stops last: nothing may use a closed descriptor
+      hang-up      SIGHUP
+      janitor      forgotten uploads
+      listeners    the ports                 opens last of all, stops first
+
+Stopping is in order, one after the other: no new connections, the requests under way to their end
+or to the end of their time, the sweep, the threads, the store.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import attrs
+from twisted.application.service import MultiService, Service
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+import s3daemon
+from s3daemon.actions import base as actions
+from s3daemon.auth import credentials_file
+from s3daemon.auth.policy import Policy
+from s3daemon.auth.portal import Authenticator, Realm
+from s3daemon.auth.simple import SimpleChecker
+from s3daemon.auth.users import Directory, User
+from s3daemon.config import Config
+from s3daemon.http.app import Gateway
+from s3daemon.http.factory import S3Factory
+from s3daemon.http.limits import Limits, Timeouts
+from s3daemon.http.s3 import Pools, S3Service, Settings
+from s3daemon.ops.descriptors import raise_limit
+from s3daemon.ops.hangup import HangUp
+from s3daemon.ops.janitor import Janitor
+from s3daemon.ops.listening import Listeners
+from s3daemon.ops.readiness import RootCheck
+from s3daemon.store.interfaces import IStore
+from s3daemon.store.posix import PosixStore
+from s3daemon.streams.pool import Pool
+from s3daemon.wire.http1 import Limits as HeadLimits
+from s3daemon.wire.target import Endpoint
+
+#: Seconds that jobs on threads are given at the end, after the requests have had theirs.
+SETTLE = 10.0
+
+#: Seconds after the start when the janitor first looks; a daemon that restarts has better to do.
+FIRST_SWEEP = 60.0
+
+
+class Root(MultiService):
+    """Starts its children in order, and stops them in the opposite order, one after the other."""
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when the last child has stopped."""
+        Service.stopService(self)
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        for service in reversed(list(self)):
+            try:
+                await maybeDeferred(service.stopService)
+            except Exception:  # noqa: BLE001 - what cannot stop must not keep the others running
+                _log().failure("stopping {name}", name=service.name)
+
+
+@attrs.define(eq=False)
+class Storage(Service):
+    """The store and the threads that use it."""
+
+    _store: IStore
+    _pools: list[Pool]
+    _clock: IReactorTime
+
+    def stopService(self) -> Deferred[None]:
+        """Take no more work, wait for what is under way, close the store."""
+        Service.stopService(self)
+        return ensureDeferred(self._stop())
+
+    async def _stop(self) -> None:
+        for pool in self._pools:
+            pool.stop()
+        end = self._clock.seconds() + SETTLE
+        while any(pool.busy for pool in self._pools):
+            if self._clock.seconds() >= end:
+                # A thread hangs in the file system.  Its descriptors must stay what they are.
+                _log().warn("storage calls do not come back; leaving them behind")
+                return
+            await deferLater(self._clock, 0.05)
+        self._store.close()
+
+
+def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
+    """The whole daemon, not started.
+
+    Tries the store's root, which blocks.
+
+    :param reactor: Twisted's: time, threads, and what the listeners' endpoints need.
+    :param kind: what to make the root of.
+    :raises s3daemon.store.posix.probe.ProbeError: the root cannot hold a store.
+    :raises s3daemon.toml_file.SettingError: something is wrong in the credentials file.
+    """
+    directory = Directory(_users(config))
+    store = PosixStore(config.store.root, config.durability)
+    light = Pool(reactor, config.limits.pool_threads, "small")
+    heavy = Pool(reactor, config.limits.heavy_threads, "large")
+    sweeping = Pool(reactor, 1, "janitor")
+    factory = build_factory(config, store, directory, Pools(light, heavy), reactor)
+    root = kind()
+    children: list[tuple[str, Service]] = [
+        ("storage", Storage(store, [light, heavy, sweeping], reactor)),
+        ("hang-up", HangUp(_reader(config), directory, light, reactor)),
+    ]
+    if config.store.multipart_expiry:
+        janitor = Janitor(
+            store.uploads.expire,
+            sweeping,
+            reactor,
+            time.time_ns,
+            config.store.multipart_expiry,
+            config.store.sweep_interval,
+            min(FIRST_SWEEP, config.store.sweep_interval),
+        )
+        children.append(("janitor", janitor))
+    children.append(
+        ("listeners", Listeners(reactor, factory, config.server.listen, config.server.drain))
+    )
+    for name, child in children:
+        child.setName(name)
+        child.setServiceParent(root)
+    _announce(config, store)
+    return root
+
+
+def build_factory(
+    config: Config, store: IStore, directory: Directory, pools: Pools, reactor: Any
+) -> S3Factory:
+    """The server factory over a store: everything between the ports and the disk."""
+    portal = Portal(Realm(directory), [SimpleChecker(directory)])
+    settings = Settings(
+        endpoints=[Endpoint(base, shows) for base, shows in config.server.endpoints],
+        domains=config.server.domains,
+        region=config.server.region,
+        limits=actions.Limits(
+            metadata=config.limits.metadata_bytes,
+            min_part=config.limits.min_part_size,
+            document=config.limits.document_bytes,
+            strict_names=config.limits.strict_bucket_names,
+        ),
+        blanks_after=config.server.blanks_after,
+    )
+    s3 = S3Service(
+        store,
+        Authenticator(portal, lenient=True),
+        Policy(config.auth.unowned == "everyone").may,
+        directory.display_name,
+        settings,
+        pools,
+        reactor,
+        time.time_ns,
+    )
+    gateway = Gateway(s3, pools.light, RootCheck(config.store.root), reactor)
+    return S3Factory(
+        reactor,
+        pools.heavy.run,
+        process=gateway.process,
+        timeouts=Timeouts(
+            head=config.server.head_timeout,
+            body=config.server.body_timeout,
+            idle=config.server.idle_timeout,
+            write=config.server.write_timeout,
+        ),
+        limits=Limits(
+            head=HeadLimits(config.limits.head_bytes, config.limits.fields),
+            connections=config.limits.connections,
+        ),
+    )
+
+
+def _users(config: Config) -> tuple[User, ...]:
+    reader = _reader(config)
+    return () if reader is None else reader()
+
+
+def _reader(config: Config) -> Any:
+    file = config.auth.credentials
+    return (lambda: credentials_file.load(file)) if file.is_absolute() else None
+
+
+def _announce(config: Config, store: PosixStore) -> None:
+    """Say what this daemon is, before it listens."""
+    log = _log()
+    log.info(
+        "s3gate {version}: root {root}, durability {durability}, auth {mode}, credentials {file}",
+        version=s3daemon.__version__,
+        root=config.store.root,
+        durability=config.store.durability,
+        mode=config.auth.mode,
+        file=config.auth.credentials if config.auth.credentials.is_absolute() else "none",
+    )
+    log.info("the file system: {found}", found=store.probe.describe())
+    for base, shows in config.server.endpoints:
+        log.info("{base} shows {shows}", base=base, shows=shows.value)
+    if config.store.durability == "relaxed":
+        log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
+    if config.auth.allow_remote_simple:
+        log.warn("auth is simple on any address: whoever reaches a port may be anybody")
+    now, wanted = raise_limit(config.limits.connections)
+    if now < wanted:
+        log.warn(
+            "{now} file descriptors are allowed, {wanted} are needed for limits.connections ="
+            " {connections}: raise the hard limit (LimitNOFILE=, ulimit -Hn)",
+            now=now,
+            wanted=wanted,
+            connections=config.limits.connections,
+        )
+
+
+def _log() -> Logger:
+    return Logger(namespace="s3daemon.service")

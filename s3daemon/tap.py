@@ -1,0 +1,140 @@
+"""``twistd s3gate``: options, and the composition of the daemon out of them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.application.service import MultiService
+from twisted.python import usage
+
+from s3daemon import config as configuration
+from s3daemon.config import Config
+from s3daemon.ops.listening import CannotStart
+from s3daemon.ops.logformat import observer
+from s3daemon.service import Root, build
+from s3daemon.store.posix.probe import ProbeError
+from s3daemon.toml_file import SettingError
+
+#: Command line option -> the setting that it overrules.
+_OPTIONS = {
+    "root": ("store", "root"),
+    "auth": ("auth", "mode"),
+    "credentials": ("auth", "credentials"),
+}
+
+
+class Options(usage.Options):
+    """What may stand on the command line.
+
+    :ivar config: the settings that come out of it.
+    """
+
+    synopsis = "[--config FILE] [--root DIR] [options]"
+    longdesc = (
+        "Serve the sub-directories of a directory as S3 buckets.  Settings are taken from the"
+        " command line, then from the file, then from the defaults."
+    )
+    optParameters = [
+        ["config", "c", None, "Settings in TOML."],
+        ["root", "r", None, "The directory whose sub-directories are the buckets."],
+        ["auth", "a", None, "How callers are told apart: simple (the access key is the name)."],
+        ["credentials", None, None, "File of users, readable by its owner only."],
+        ["workers", "w", "1", "Processes; this version runs in one."],
+    ]
+    optFlags = [["check", None, "Check the settings, print them all, and exit."]]
+    compData = usage.Completions(
+        optActions={
+            "config": usage.CompleteFiles("*.toml"),
+            "root": usage.CompleteDirs(),
+            "credentials": usage.CompleteFiles(),
+        }
+    )
+    config: Config
+
+    def __init__(self) -> None:
+        usage.Options.__init__(self)
+        self._listen: list[str] = []
+
+    def opt_listen(self, description: str) -> None:
+        """Listen here: a Twisted endpoint, such as tcp:39999:interface=127.0.0.1.  May be given
+        more than once."""
+        self._listen.append(description)
+
+    opt_l = opt_listen
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        import s3daemon
+
+        print(f"s3gate {s3daemon.__version__}")
+        sys.exit(0)
+
+    def postOptions(self) -> None:
+        """Read and check the settings.
+
+        :raises usage.UsageError: something is wrong in them.
+        """
+        if self["workers"] != "1":
+            raise usage.UsageError(
+                f"--workers {self['workers']}: this version runs in one process.  Start several"
+                " daemons on ports of their own behind a balancer to use more processors: they"
+                " share nothing but the file system"
+            )
+        given: dict[tuple[str, str], tuple[object, str]] = {}
+        for name, setting in _OPTIONS.items():
+            if self[name] is not None:
+                value = self[name]
+                if name != "auth":
+                    value = str(Path(value).absolute())
+                given[setting] = (value, f"--{name}")
+        if self._listen:
+            given["server", "listen"] = (self._listen, "--listen")
+        file = self["config"]
+        try:
+            self.config = configuration.load(None if file is None else Path(file), given)
+        except SettingError as error:
+            raise usage.UsageError(str(error)) from error
+        if self["check"]:
+            print(configuration.describe(self.config), end="")
+            sys.exit(0)
+        self._choose_log()
+
+    def _choose_log(self) -> None:
+        """Log lines of our own format, in the foreground, unless twistd was told otherwise."""
+        twistd: Any = self.parent
+        if twistd is None or not twistd.get("nodaemon"):
+            return
+        if not any(twistd.get(name) for name in ("logger", "logfile", "syslog")):
+            twistd["logger"] = functools.partial(observer, self.config.server.log_level)
+
+
+class Foreground(Root):
+    """Says in one line why it cannot start, where somebody looks on."""
+
+    def privilegedStartService(self) -> None:
+        """Open the ports, or end the process with status 1."""
+        try:
+            MultiService.privilegedStartService(self)
+        except CannotStart as error:
+            _refuse(error)
+
+
+def makeService(options: Options) -> Root:
+    """The daemon, for twistd to start."""
+    from twisted.internet import reactor
+
+    twistd: Any = options.parent
+    kind = Foreground if twistd is not None and twistd.get("nodaemon") else Root
+    try:
+        return build(options.config, reactor, kind)
+    except (ProbeError, SettingError) as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    # Standard error belongs to the log by now.
+    print(f"s3gate: {error}", file=sys.__stderr__)
+    raise SystemExit(1)
