@@ -6,11 +6,17 @@ import time
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+)
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
+from zope.interface import implementer
 
 from s3daemon.http.channel import Channel
 from s3daemon.http.ending import Ending
@@ -36,6 +42,7 @@ def plain_refusal(status: int, reason: str) -> bytes:
     )
 
 
+@implementer(IProtocolNegotiationFactory)
 class S3Factory(ServerFactory):
     """Makes a :class:`Channel` for each connection; for any stream endpoint.
 
@@ -92,6 +99,10 @@ class S3Factory(ServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> Channel:  # type: ignore[override]
         """One more connection."""
         return Channel(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What a TLS client may negotiate (ALPN, RFC 7301)."""
+        return [b"http/1.1", b"http/1.0"]
 
     def drain(self) -> Deferred[None]:
         """Stop gracefully; fires when no connection is left.

@@ -135,17 +135,13 @@ def parse_head(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Head:
     if len(found) > limits.fields:
         raise HeadError(431, f"Your request has more than {limits.fields} header fields.")
 
-    fields: list[Field] = []
+    fields = [(name.lower(), value) for name, value in found]
     host: bytes | None = None
     length: int | None = None
     chunked = False
     keep_alive = version == (1, 1)
-    expect = False
-    for name, value in found:
-        name = name.lower()
-        fields.append((name, value))
-        if name not in _FRAMING:
-            continue
+    expect = options = False
+    for name, value in [field for field in fields if field[0] in _FRAMING]:
         if name == b"host":
             if host is not None:
                 raise HeadError(400, "Your request has more than one Host header.")
@@ -164,15 +160,14 @@ def parse_head(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Head:
             if value.lower() != b"100-continue":
                 raise HeadError(417, "The only expectation this server can meet is 100-continue.")
             expect = True
+        else:
+            options = True
     if chunked and length is not None:
         raise HeadError(400, "Your request has both a Content-Length and a Transfer-Encoding.")
     if chunked and version == (1, 0):
         raise HeadError(400, "HTTP/1.0 has no Transfer-Encoding.")
-    for name, value in fields:
-        if name == b"connection":
-            keep_alive = _keep_alive(value, keep_alive, version)
-            if not keep_alive:
-                break
+    if options:
+        keep_alive = _keep_alive(fields, version)
     if target[0] != 0x2F:  # "/"
         target, host = _other_form(method, target, host, fields)
     if host is None and version == (1, 1):
@@ -220,12 +215,11 @@ def _content_length(value: bytes, earlier: int | None) -> int:
     return length
 
 
-def _keep_alive(value: bytes, so_far: bool, version: tuple[int, int]) -> bool:
+def _keep_alive(fields: list[Field], version: tuple[int, int]) -> bool:
     """RFC 9112, section 9.3."""
-    options = {option.strip(b" \t") for option in value.lower().split(b",")}
-    if b"close" in options:
-        return False
-    return so_far or (version == (1, 0) and b"keep-alive" in options)
+    values = b",".join(value for name, value in fields if name == b"connection")
+    options = {option.strip(b" \t") for option in values.lower().split(b",")}
+    return b"close" not in options and (version == (1, 1) or b"keep-alive" in options)
 
 
 def _other_form(

@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides
 
 from s3daemon.http.channel import Channel
 from s3daemon.http.factory import S3Factory
@@ -143,7 +144,7 @@ class SocketServerSide(Connection):
 class SocketClient:
     """The other side of one connection over a socket; nothing moves by itself."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, provided: Any = None) -> None:
         # Not TCP: there every byte is where it belongs when the call returns.
         self.socket, side = socket.socketpair()
         self.socket.setblocking(False)
@@ -153,6 +154,8 @@ class SocketClient:
         self.server = server
         self.channel = server.factory.buildProtocol(None)
         self.transport = SocketServerSide(side, self.channel, self.loop)
+        if provided is not None:
+            directlyProvides(self.transport, provided)
         self.transport.connected = 1
         self.channel.makeConnection(self.transport)
         self.transport.startReading()
@@ -210,12 +213,12 @@ def serve() -> type[Server]:
 
 
 @pytest.fixture
-def over_socket() -> Iterator[Callable[[Server], SocketClient]]:
+def over_socket() -> Iterator[Callable[..., SocketClient]]:
     """Makes a client of a server over a socket."""
     clients: list[SocketClient] = []
 
-    def connect(server: Server) -> SocketClient:
-        clients.append(SocketClient(server))
+    def connect(server: Server, provided: Any = None) -> SocketClient:
+        clients.append(SocketClient(server, provided))
         return clients[-1]
 
     yield connect

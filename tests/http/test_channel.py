@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IProtocolNegotiationFactory, ISSLTransport
 from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from zope.interface.verify import verifyObject
 
 from s3daemon.http.body import BodyIncomplete, BodyTooSlow
 from s3daemon.http.limits import Limits, Timeouts
@@ -511,3 +515,57 @@ def test_the_last_answer_goes_out_before_the_connection_ends(serve: Any) -> None
     assert (client.closed, client.received()) == ("", b"")
     client.go_on()
     assert (client.closed, client.received()) == ("done", OK_CLOSE)
+
+
+# -- below and above -------------------------------------------------------------------------
+
+
+def test_tls_clients_negotiate_http_1(serve: Any) -> None:
+    factory = serve().factory
+    verifyObject(IProtocolNegotiationFactory, factory)
+    assert factory.acceptableProtocols()[0] == b"http/1.1"
+
+
+def test_over_tls_nothing_goes_past_the_transport(
+    serve: Any, over_socket: Callable[..., Any]
+) -> None:
+    server = serve()
+    client = over_socket(server, ISSLTransport)
+    assert not client.channel.outlet.direct
+    client.send(GET)
+    assert server.requests[0].isSecure()
+    ok(server.requests[0])
+    with pytest.raises(BlockingIOError):
+        client.socket.recv(1)
+    client.write()
+    assert client.socket.recv(9) == b"HTTP/1.1 "
+
+
+def test_a_site_can_be_given(serve: Any) -> None:
+    class OneAnswer:
+        displayTracebacks = False
+
+        def getResourceFor(self, request: Request) -> Resource:
+            return ErrorPage()
+
+    class ErrorPage(Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Any) -> bytes:
+            return b"one"
+
+    client = serve(site=OneAnswer()).connect()
+    client.send(GET)
+    assert client.received().endswith(b"\r\n\r\none")
+
+
+def test_what_is_written_after_the_end_goes_nowhere(serve: Any) -> None:
+    server = serve()
+    client = server.connect()
+    client.send(put(10**9))
+    (request,) = server.requests
+    request.begin_stream(200, [])
+    client.received()
+    request.loseConnection()
+    request.end_stream(b"late")
+    assert (client.received(), server.factory.running) == (b"", 0)
