@@ -41,6 +41,8 @@ NO_BUCKET: Which = "no bucket"
 #: ... or any.
 ANY_EMPTY: Which = "any"
 
+#: Links of a directory without directories in it, on file systems that count them.
+_NO_SUBDIRECTORIES = 2
 _LOCK_TRIES = 50
 _LOCK_PAUSE = 0.002
 
@@ -189,6 +191,14 @@ def remove(volume: Volume, bucket: Bucket, place: Place, which: Which) -> bool:
     except OSError:
         return False
     try:
+        return remove_open(volume, bucket, place, fd, which)
+    finally:
+        os.close(fd)
+
+
+def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Which) -> bool:
+    """The same for a directory that is open; its lock is held until the descriptor is closed."""
+    try:
         if try_lock(fd) is False:
             return False
         record = volume.metadata.load(fd, bucket.home)
@@ -200,11 +210,12 @@ def remove(volume: Volume, bucket: Bucket, place: Place, which: Which) -> bool:
             return False
         parent = bucket.fd if len(place) == 1 else open_place(bucket.fd, place[:-1], DIRECTORY)
         try:
-            # Uploads in a directory that served as a bucket, and are over, leave theirs behind.
-            gone = try_rmdir(volume.disk, place[-1], parent) or (
-                try_rmdir(volume.disk, UPLOADS_DIR, fd)
-                and try_rmdir(volume.disk, place[-1], parent)
-            )
+            gone = try_rmdir(volume.disk, place[-1], parent)
+            if not gone and os.fstat(fd).st_nlink != _NO_SUBDIRECTORIES:
+                # Uploads in a directory that served as a bucket, and are over, leave theirs behind.
+                gone = try_rmdir(volume.disk, UPLOADS_DIR, fd) and try_rmdir(
+                    volume.disk, place[-1], parent
+                )
         finally:
             if parent != bucket.fd:
                 os.close(parent)
@@ -213,8 +224,6 @@ def remove(volume: Volume, bucket: Bucket, place: Place, which: Which) -> bool:
         return gone
     except OSError:
         return False
-    finally:
-        os.close(fd)
 
 
 def try_lock(fd: int, tries: int = 1) -> bool | None:

@@ -57,6 +57,7 @@ _KNOWN = frozenset(
         *("name", "implicit", "object", "bucket", "spill"),
     )
 )
+_decoder = json.JSONDecoder()
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -244,8 +245,9 @@ def parse(raw: bytes) -> Record:
     An object must stay servable whatever somebody wrote into its attribute.
     """
     try:
-        fields = json.loads(raw)
-        if fields["v"] != VERSION:
+        text = raw.decode("utf-8", "surrogatepass")
+        fields, end = _decoder.raw_decode(text)
+        if end != len(text) or fields["v"] != VERSION:
             return _DAMAGED
         get = fields.get
         raw_stamp = get("stamp")

@@ -16,6 +16,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from s3daemon.store.interfaces import MAX_KEY_BYTES, BadBucketName
 from s3daemon.store.posix import syscalls
@@ -63,6 +64,7 @@ _LOST_AND_FOUND = b"lost+found"
 # ---------------------------------------------------------------- buckets
 
 
+@lru_cache(maxsize=1024)
 def bucket_place(name: str) -> Place:
     """The directories of a bucket from the root: ``a:b`` is a/b.
 

@@ -22,7 +22,7 @@ from s3daemon.store.posix import directories, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.names import needs_record
 from s3daemon.store.posix.paths import READ, Place, file_forms
-from s3daemon.store.posix.resolving import find_file
+from s3daemon.store.posix.resolving import is_folder_key, is_taken
 from s3daemon.store.posix.volume import Bucket, Volume
 
 #: How often a writer makes its directories anew that somebody prunes under it.
@@ -98,7 +98,7 @@ def publish(
     :raises Busy: directories went away again and again.
     :raises OSError:
     """
-    if create_only and _is_taken(bucket, segments):
+    if create_only and is_taken(volume, bucket, segments):
         raise ObjectExists("the key is taken")
     for _ in range(TRIES):
         made: tuple[Place, ...] = ()
@@ -106,6 +106,8 @@ def publish(
             directory = directories.make(volume, bucket, segments[:-1])
             made = directory.made
             try:
+                if create_only and is_folder_key(segments):
+                    _check_folder(volume, bucket, directory.fd)
                 _place(volume, bucket, directory.fd, segments[-1], draft, create_only)
                 made = ()
                 directories.sync(volume, bucket, directory)
@@ -239,12 +241,14 @@ class _Replaced:
             os.close(self._fd)
 
 
-def _is_taken(bucket: Bucket, segments: Place) -> bool:
-    found = find_file(bucket.fd, segments)
-    if found is None:
-        return False
-    os.close(found.fd)
-    return True
+def _check_folder(volume: Volume, bucket: Bucket, fd: int) -> None:
+    """Refuse to create what a directory's record says is there, and keep it from being said.
+
+    Where there are no locks, no such record is written either: see :func:`writer.put_folder`.
+    """
+    directories.lock(fd)
+    if volume.metadata.load(fd, bucket.home).put_ns is not None:
+        raise ObjectExists("the key is taken")
 
 
 def is_file(name: bytes, dir_fd: int) -> bool:

@@ -17,9 +17,11 @@ import attrs
 from s3daemon.store.posix import metadata, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
+from s3daemon.store.posix.syscalls import XattrReader
 
 #: The one attribute.
 ATTRIBUTE = "user.s3gate"
+_ATTRIBUTE = ATTRIBUTE.encode()
 
 #: Records of this size fit into every attribute: if they do not, the device is full.
 _ALWAYS_FITS = 512
@@ -61,11 +63,12 @@ class XattrMetadata:
     def __init__(self, disk: Disk, limit: int) -> None:
         self._disk = disk
         self.limit = limit
+        self._reader = XattrReader()
 
     def load(self, fd: int, home: int) -> Record:
         """See :meth:`MetadataStore.load`."""
         try:
-            raw = os.getxattr(fd, ATTRIBUTE)
+            raw = self._reader.read(fd, _ATTRIBUTE)
         except OSError as exc:
             if exc.errno in _ABSENT:
                 return metadata.EMPTY

@@ -41,15 +41,20 @@ def remove(volume: Volume, bucket: Bucket, key: str, prune: bool) -> bool:
             if exc.errno in NOTHING_THERE:
                 continue
             raise
+        above: Place = ()
         try:
-            removed = _remove_files(volume, bucket, parent, segments[-1], fd)
+            if _remove_files(volume, bucket, parent, segments[-1], fd):
+                found = True
+                if (
+                    prune
+                    and parent
+                    and directories.remove_open(volume, bucket, parent, fd, directories.IMPLICIT)
+                ):
+                    above = parent[:-1]
         finally:
             if fd != bucket.fd:
                 os.close(fd)
-        if removed:
-            found = True
-            if prune:
-                directories.prune(volume, bucket, parent)
+        directories.prune(volume, bucket, above)
     return found
 
 

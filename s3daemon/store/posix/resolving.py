@@ -73,6 +73,21 @@ def find(volume: Volume, bucket: Bucket, key: str) -> Found:
     return found
 
 
+def is_taken(volume: Volume, bucket: Bucket, segments: Place) -> bool:
+    """Whether a key has an object, in whatever form; a directory that nobody put is none."""
+    found = find_file(bucket.fd, segments)
+    if found is None and is_folder_key(segments):
+        found = _find_folder(volume, bucket, segments[:-1])
+    if found is None:
+        return False
+    try:
+        if not found.is_directory:
+            return True
+        return volume.metadata.load(found.fd, bucket.home).put_ns is not None
+    finally:
+        os.close(found.fd)
+
+
 def find_file(bucket_fd: int, segments: Place) -> Found | None:
     """The regular file of a key, in whatever form it is."""
     for place in file_places(bucket_fd, segments):

@@ -1,6 +1,6 @@
-"""Two Linux system calls that the standard library lacks: openat2(2) and renameat2(2).
+"""System calls that the standard library lacks, openat2(2) and renameat2(2), or is slow at.
 
-Both raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
+All raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
 does not have them.  The interpreter lock is released meanwhile.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 from functools import lru_cache
 
 #: openat2(2): no ``..``, absolute path or symbolic link leads out of the starting directory.
@@ -34,6 +35,16 @@ _syscall_openat2 = ctypes.CFUNCTYPE(
 )(("syscall", _libc))
 
 
+_fgetxattr = ctypes.CFUNCTYPE(
+    ctypes.c_ssize_t,
+    ctypes.c_int,
+    ctypes.c_char_p,
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    use_errno=True,
+)(("fgetxattr", _libc))
+
+
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
@@ -53,6 +64,29 @@ def openat2(dir_fd: int, path: bytes, flags: int, resolve: int) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), path)
     return int(fd)
+
+
+class XattrReader(threading.local):
+    """Reads extended attributes; made once and used from any thread.
+
+    :func:`os.getxattr` tries with 128 bytes and then with 64 KiB; this one has a buffer for each
+    thread that nearly every value fits.
+    """
+
+    def __init__(self, size: int = 4096) -> None:
+        self._size = size
+        self._buffer = ctypes.create_string_buffer(size)
+        self._address = ctypes.addressof(self._buffer)
+
+    def read(self, fd: int, name: bytes) -> bytes:
+        """The value of an attribute of an open file.  fgetxattr(2)"""
+        size = _fgetxattr(fd, name, self._address, self._size)
+        if size >= 0:
+            return ctypes.string_at(self._address, size)
+        code = ctypes.get_errno()
+        if code == errno.ERANGE:
+            return os.getxattr(fd, name)
+        raise OSError(code, os.strerror(code))
 
 
 def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: int) -> None:
