@@ -210,13 +210,13 @@ def _announce(config: Config, store: PosixStore) -> None:
         log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
     if config.auth.allow_remote_simple:
         log.warn("auth is simple on any address: whoever reaches a port may be anybody")
-    now, wanted = raise_limit(config.limits.connections)
-    if now < wanted:
+    now, least = raise_limit(config.limits.connections)
+    if now < least:
         log.warn(
-            "{now} file descriptors are allowed, {wanted} are needed for limits.connections ="
+            "{now} file descriptors are allowed, {least} are needed for limits.connections ="
             " {connections}: raise the hard limit (LimitNOFILE=, ulimit -Hn)",
             now=now,
-            wanted=wanted,
+            least=least,
             connections=config.limits.connections,
         )
 

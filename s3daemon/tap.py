@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,8 +11,8 @@ from twisted.python import usage
 
 from s3daemon import config as configuration
 from s3daemon.config import Config
+from s3daemon.ops import logformat
 from s3daemon.ops.listening import CannotStart
-from s3daemon.ops.logformat import observer
 from s3daemon.service import Root, build
 from s3daemon.store.posix.probe import ProbeError
 from s3daemon.toml_file import SettingError
@@ -59,8 +58,7 @@ class Options(usage.Options):
         self._listen: list[str] = []
 
     def opt_listen(self, description: str) -> None:
-        """Listen here: a Twisted endpoint, such as tcp:39999:interface=127.0.0.1.  May be given
-        more than once."""
+        """Listen on a Twisted endpoint, tcp:39999:interface=127.0.0.1 for example; repeatable."""
         self._listen.append(description)
 
     opt_l = opt_listen
@@ -73,12 +71,9 @@ class Options(usage.Options):
         sys.exit(0)
 
     def postOptions(self) -> None:
-        """Read and check the settings.
-
-        :raises usage.UsageError: something is wrong in them.
-        """
+        """Read and check the settings; what is wrong in them ends the process with status 1."""
         if self["workers"] != "1":
-            raise usage.UsageError(
+            _refuse(
                 f"--workers {self['workers']}: this version runs in one process.  Start several"
                 " daemons on ports of their own behind a balancer to use more processors: they"
                 " share nothing but the file system"
@@ -96,7 +91,7 @@ class Options(usage.Options):
         try:
             self.config = configuration.load(None if file is None else Path(file), given)
         except SettingError as error:
-            raise usage.UsageError(str(error)) from error
+            _refuse(error)
         if self["check"]:
             print(configuration.describe(self.config), end="")
             sys.exit(0)
@@ -108,7 +103,8 @@ class Options(usage.Options):
         if twistd is None or not twistd.get("nodaemon"):
             return
         if not any(twistd.get(name) for name in ("logger", "logfile", "syslog")):
-            twistd["logger"] = functools.partial(observer, self.config.server.log_level)
+            # twistd looks it up by its name, after this.
+            twistd["logger"] = f"{logformat.__name__}.{self.config.server.log_level}"
 
 
 class Foreground(Root):
@@ -134,7 +130,7 @@ def makeService(options: Options) -> Root:
         _refuse(error)
 
 
-def _refuse(error: Exception) -> NoReturn:
-    # Standard error belongs to the log by now.
+def _refuse(error: Exception | str) -> NoReturn:
+    # Standard error may belong to the log by now.
     print(f"s3gate: {error}", file=sys.__stderr__)
     raise SystemExit(1)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import resource
 
-#: A connection and the object that goes over it.
-PER_CONNECTION = 2
 #: Logs, listeners, the reactor, and directories that listings walk.
 BESIDES = 256
 
 
 def raise_limit(connections: int) -> tuple[int, int]:
-    """Raise the soft limit as far as needed and possible; (limit now, limit wanted)."""
-    wanted = connections * PER_CONNECTION + BESIDES
+    """Raise the soft limit as far as it helps; (limit now, the least that is needed).
+
+    Every connection has a descriptor, and may have an open object too.
+    """
+    least, wanted = connections + BESIDES, 2 * connections + BESIDES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return wanted, wanted
+        return wanted, least
     reachable = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
-    return reachable, wanted
+    return reachable, least

@@ -43,3 +43,23 @@ def observer(level: str = "info", out: TextIO | None = None) -> ILogObserver:
         FileLogObserver(sys.stdout if out is None else out, line),
         [LogLevelFilterPredicate(LogLevel.lookupByName(level))],
     )
+
+
+def debug() -> ILogObserver:
+    """Everything.  These are what ``twistd --logger`` takes: names of functions."""
+    return observer("debug")
+
+
+def info() -> ILogObserver:
+    """One line a request, and what an operator wants to know."""
+    return observer("info")
+
+
+def warn() -> ILogObserver:
+    """What may need an operator."""
+    return observer("warn")
+
+
+def error() -> ILogObserver:
+    """What needs one."""
+    return observer("error")
