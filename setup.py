@@ -6,4 +6,9 @@ be no ``__init__.py`` anywhere below ``twisted/``, and no tool that looks for pa
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["s3daemon", "s3daemon.*"]), "twisted.plugins"])
+setup(
+    packages=[*find_packages(include=["s3daemon", "s3daemon.*"]), "twisted.plugins"],
+    # Said aloud, an editable install puts this directory on the path, where Twisted looks for
+    # plug-ins; otherwise it installs an import hook, which Twisted does not ask.
+    package_dir={"": "."},
+)
