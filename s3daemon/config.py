@@ -133,6 +133,8 @@ class Limits:
     :ivar connections: at a time.
     :ivar pool_threads: for small requests.
     :ivar heavy_threads: for transfers, copies and listings.
+    :ivar read_rate: bytes a second that all downloads share; 0 for no bound.
+    :ivar read_rate_each: bytes a second of one download; 0 for no bound.
     """
 
     head_bytes: int = option(kinds.size(8192, 1 << 20), 65536)
@@ -144,6 +146,8 @@ class Limits:
     connections: int = option(kinds.integer(1, 1_000_000), 10_000)
     pool_threads: int = option(kinds.integer(1, 1024), 16)
     heavy_threads: int = option(kinds.integer(1, 1024), 16)
+    read_rate: int = option(kinds.size(0, 1 << 40), 0)
+    read_rate_each: int = option(kinds.size(0, 1 << 40), 0)
 
 
 @attrs.frozen

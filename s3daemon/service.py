@@ -34,6 +34,7 @@ from s3daemon.config import Config
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.limits import Limits, Timeouts
+from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.ops.descriptors import raise_limit
 from s3daemon.ops.hangup import HangUp
@@ -153,6 +154,8 @@ def build_factory(
             strict_names=config.limits.strict_bucket_names,
         ),
         blanks_after=config.server.blanks_after,
+        read_rate=config.limits.read_rate,
+        read_rate_each=config.limits.read_rate_each,
     )
     s3 = S3Service(
         store,
@@ -169,6 +172,7 @@ def build_factory(
         reactor,
         pools.heavy.run,
         process=gateway.process,
+        bad_request=bad_request,
         timeouts=Timeouts(
             head=config.server.head_timeout,
             body=config.server.body_timeout,

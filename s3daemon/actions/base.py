@@ -113,7 +113,7 @@ class ISink(Protocol):
     """Where a streamed body goes.  All methods block; one caller at a time."""
 
     def write(self, data: Sequence[bytes]) -> None:
-        """Take the next pieces of the body as it came over the wire (aws-chunked is decoded here)."""
+        """Take the next pieces of the body as it came; aws-chunked is decoded here."""
 
     def finish(self) -> Answer:
         """The body is whole: check it, publish it, answer.  Aborts itself when it raises."""

@@ -23,7 +23,7 @@ from twisted.web.http_headers import Headers
 from s3daemon.http.body import Body
 from s3daemon.http.head import NO_BODY, field_lines, status_line
 from s3daemon.http.outlet import ClientGone
-from s3daemon.http.sendfile import PIECE, BodyCutShort, Produce, Sender
+from s3daemon.http.sendfile import PIECE, BodyCutShort, Pace, Produce, Sender
 from s3daemon.wire.http1 import Field, Head
 
 if TYPE_CHECKING:
@@ -147,9 +147,17 @@ class Request(server.Request):
         self.finish()
 
     async def answer_file(
-        self, status: int, fields: Sequence[Field], descriptor: int, offset: int, length: int
+        self,
+        status: int,
+        fields: Sequence[Field],
+        descriptor: int,
+        offset: int,
+        length: int,
+        pace: Pace | None = None,
     ) -> bool:
         """Send ``length`` bytes of an open file from ``offset``, and finish; True when all is out.
+
+        :param pace: called with each number of bytes sent; more go when its Deferred fires.
 
         The descriptor stays the caller's.  It must stay open, whatever happens, until this is
         done.
@@ -162,10 +170,15 @@ class Request(server.Request):
         async def send(sender: Sender) -> None:
             await sender.file(descriptor, offset, length)
 
-        return await self._answer_by(status, fields, length, send)
+        return await self._answer_by(status, fields, length, send, pace)
 
     async def answer_pieces(
-        self, status: int, fields: Sequence[Field], produce: Produce, length: int
+        self,
+        status: int,
+        fields: Sequence[Field],
+        produce: Produce,
+        length: int,
+        pace: Pace | None = None,
     ) -> bool:
         """Send ``length`` bytes that ``produce(offset, size)`` gives, at most ``size`` at a time
         and in order, and finish; True when all is out.
@@ -176,7 +189,7 @@ class Request(server.Request):
         async def send(sender: Sender) -> None:
             await sender.pieces(produce, length)
 
-        return await self._answer_by(status, fields, length, send)
+        return await self._answer_by(status, fields, length, send, pace)
 
     async def _answer_by(
         self,
@@ -184,6 +197,7 @@ class Request(server.Request):
         fields: Sequence[Field],
         length: int,
         send: Callable[[Sender], Coroutine[Deferred[Any], Any, None]],
+        pace: Pace | None,
     ) -> bool:
         head = self._head(status, fields, length)
         channel = self._channel()
@@ -192,7 +206,8 @@ class Request(server.Request):
             self.finish()
             return True
         channel.outlet.write(head, more=True)
-        sender = Sender(channel.outlet, channel.factory.run_blocking, channel.factory.turn)
+        factory = channel.factory
+        sender = Sender(channel.outlet, factory.run_blocking, factory.turn, pace)
         try:
             await send(sender)
         except BaseException as error:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
+from types import MappingProxyType
 
 from s3daemon.actions.base import Answer, Slice
 from s3daemon.http.request import Request
+from s3daemon.http.sendfile import Pace
 from s3daemon.streams.pool import IPool
 from s3daemon.wire import error_document
 from s3daemon.wire.errors import S3Error
@@ -23,35 +26,47 @@ def wire_fields(fields: Sequence[tuple[str, str]]) -> WireFields:
     ]
 
 
-async def send(request: Request, answer: Answer, common: WireFields, pool: IPool) -> None:
+async def send(
+    request: Request, answer: Answer, common: WireFields, pool: IPool, pace: Pace | None = None
+) -> None:
     """Send an answer; the reader of a :class:`Slice` is closed whatever happens.
 
     An answer with a document and no Content-Type is XML.
+
+    :param pace: bounds the rate at which a body leaves.
     """
     fields = common + wire_fields(answer.fields)
     body = answer.body
     if isinstance(body, Slice):
-        await _send_slice(request, answer.status, fields, body, pool)
+        await _send_slice(request, answer.status, fields, body, pool, pace)
         return
     if body and not any(name == b"Content-Type" for name, _ in fields):
         fields.append(_XML)
+    if pace is not None and body:
+        await pace(len(body))
     request.answer(answer.status, fields, body)
 
 
 async def _send_slice(
-    request: Request, status: int, fields: WireFields, body: Slice, pool: IPool
+    request: Request,
+    status: int,
+    fields: WireFields,
+    body: Slice,
+    pool: IPool,
+    pace: Pace | None,
 ) -> None:
     reader = body.reader
     try:
         descriptor = reader.fileno()
         if descriptor is not None:
-            await request.answer_file(status, fields, descriptor, body.offset, body.length)
+            await request.answer_file(status, fields, descriptor, body.offset, body.length, pace)
         else:
             await request.answer_pieces(
                 status,
                 fields,
                 lambda offset, size: pool.run(reader.read, body.offset + offset, size),
                 body.length,
+                pace,
             )
     finally:
         reader.close()
@@ -73,3 +88,26 @@ def error_answer(
         error.detail,
     )
     return Answer(error.status, (*fields, ("Content-Type", "application/xml")), document)
+
+
+#: S3's code for what is no HTTP request, by status; what is not here is a BadRequest.
+_NO_REQUEST = MappingProxyType(
+    {
+        408: "RequestTimeout",
+        431: "RequestHeaderSectionTooLarge",
+        500: "InternalError",
+        501: "NotImplemented",
+        503: "ServiceUnavailable",
+    }
+)
+
+
+def bad_request(status: int, reason: str) -> bytes:
+    """The whole answer to what is no HTTP request; the connection ends with it."""
+    code = _NO_REQUEST.get(status, "BadRequest")
+    document = error_document.render(code, reason, "", "", "", {})
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/xml\r\n"
+        f"Content-Length: {len(document)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + document

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from s3daemon.actions import ACTIONS
@@ -26,9 +27,11 @@ from s3daemon.http import body as bodies
 from s3daemon.http.accesslog import Entry
 from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
+from s3daemon.http.sendfile import Pace
 from s3daemon.http.waiting import answer_when_done
 from s3daemon.store.interfaces import BucketInfo, IStore, StorageError
 from s3daemon.streams.pool import IPool, PoolStopped
+from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
 from s3daemon.wire import awschunked, errors, operations, target
 from s3daemon.wire.message import S3Request
@@ -56,6 +59,9 @@ class Settings:
 
     :ivar endpoints: base paths and their personalities.
     :ivar domains: for virtual-host style; empty for path style only.
+    :ivar read_rate: bytes a second that all GetObject answers of this process send together;
+        0 for no bound.
+    :ivar read_rate_each: bytes a second that one GetObject answer sends; 0 for no bound.
     :ivar blanks_after: seconds after which a long Complete or Copy sends blanks to keep clients
         and balancers from giving up; 0 for never.
     """
@@ -65,6 +71,8 @@ class Settings:
     region: str = "us-east-1"
     limits: Limits = Limits()
     blanks_after: float = 10.0
+    read_rate: int = 0
+    read_rate_each: int = 0
 
 
 @attrs.frozen
@@ -119,6 +127,8 @@ class S3Service:
         self._prefix = os.urandom(4).hex().upper()
         self._count = itertools.count(1)
         self._log = Logger(namespace="s3daemon.access", source=self)
+        self._rate = RateLimit(settings.read_rate) if settings.read_rate else None
+        self._paced = bool(settings.read_rate or settings.read_rate_each)
 
     async def serve(self, request: Request) -> None:
         """Serve one S3 request to its end."""
@@ -148,7 +158,7 @@ class S3Service:
                     length=head.length,
                 )
                 answer = await self._perform(request, s3, entry, common)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a client gets an answer whatever happens
                 refused = self._refusal(error, entry, s3)
                 answer = error_answer(
                     refused,
@@ -158,7 +168,8 @@ class S3Service:
                     head.method == b"HEAD",
                 )
             if answer is not None:
-                await send(request, answer, common, self._pools.heavy)
+                pace = self._pace() if self._paced and entry.operation == "GetObject" else None
+                await send(request, answer, common, self._pools.heavy, pace)
         except ClientGone:
             entry.error = "ClientGone"
         finally:
@@ -247,6 +258,15 @@ class S3Service:
                 raise
         # When the sink has failed, finish says why.
         return await upload.finish()
+
+    def _pace(self) -> Pace:
+        """What bounds the rate of one answer."""
+        limits = [] if self._rate is None else [self._rate]
+        if self._settings.read_rate_each:
+            limits.append(RateLimit(self._settings.read_rate_each))
+        return lambda size: deferLater(
+            self._reactor, reserve_all(limits, size, self._reactor.seconds())
+        )
 
     # -- errors ----------------------------------------------------------------------
 

@@ -22,10 +22,13 @@ WINDOW = 1024 * 1024
 TURN = 4 * 1024 * 1024
 #: Bytes that are read and written at a time where sendfile(2) is no way.
 PIECE = 256 * 1024
+#: Bytes that one sendfile(2) is asked for when the rate is bounded.
+PACED = 64 * 1024
 #: The page cache is asked about a byte in every so many: what the kernel reads ahead at the least.
 STRIDE = 128 * 1024
 
 RunBlocking = Callable[..., "Deferred[Any]"]
+Pace = Callable[[int], "Deferred[None]"]
 Produce = Callable[[int, int], "Deferred[bytes]"]
 
 # What preadv2(2) says where RWF_NOWAIT is not supported, and sendfile(2) where a file cannot be
@@ -42,16 +45,23 @@ class Sender:
 
     :param run_blocking: ``run_blocking(call, *args)`` runs a blocking call on a pool thread.
     :param turn: a Deferred that fires when everybody else had a turn of the reactor.
+    :param pace: called with a number of bytes that were sent; the Deferred fires when more may go.
+        None where nothing bounds the rate.
     :ivar sent: bytes that were handed to the transport or the kernel.
     """
 
     def __init__(
-        self, outlet: Outlet, run_blocking: RunBlocking, turn: Callable[[], Deferred[None]]
+        self,
+        outlet: Outlet,
+        run_blocking: RunBlocking,
+        turn: Callable[[], Deferred[None]],
+        pace: Pace | None = None,
     ) -> None:
         self.sent = 0
         self._outlet = outlet
         self._run_blocking = run_blocking
         self._turn = turn
+        self._pace = pace
 
     async def pieces(self, produce: Produce, length: int) -> None:
         """Send ``length`` bytes that ``produce(offset, size)`` gives, in order.
@@ -69,6 +79,8 @@ class Sender:
                 raise BodyCutShort(f"{left} bytes are missing")
             self._outlet.write(piece)
             self.sent += len(piece)
+            if self._pace is not None:
+                await self._pace(len(piece))
 
     async def file(self, descriptor: int, offset: int, length: int) -> None:
         """Send ``length`` bytes of a file from ``offset``.
@@ -95,6 +107,7 @@ class Sender:
         position, end = offset, offset + length
         known = offset  # up to here the page cache has it
         pause = position + TURN
+        most = WINDOW if self._pace is None else PACED
         while position < end:
             await self._ready()
             if position >= pause:
@@ -109,7 +122,7 @@ class Sender:
                     await self._run_blocking(fill_cache, descriptor, position, known)
                     await self._ready()
             try:
-                count = outlet.send_file(descriptor, position, known - position)
+                count = outlet.send_file(descriptor, position, min(known - position, most))
             except OSError as error:
                 if error.errno in _UNSUPPORTED:
                     return
@@ -118,6 +131,8 @@ class Sender:
                 raise BodyCutShort(f"{end - position} bytes are missing")
             position += count
             self.sent += count
+            if self._pace is not None:
+                await self._pace(count)
 
 
 def is_cached(descriptor: int, begin: int, end: int) -> bool | None:

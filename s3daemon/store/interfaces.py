@@ -249,7 +249,7 @@ class AccessRefused(StorageError):
 
 
 class Busy(StorageError):
-    """Out of descriptors, or a race was lost again and again; trying again may help (EMFILE, EAGAIN)."""
+    """Out of descriptors, or a race was lost too often; trying again may help (EMFILE, EAGAIN)."""
 
 
 class Unavailable(StorageError):
@@ -269,7 +269,7 @@ class IReader(Interface):
     info: ObjectInfo = Attribute("ObjectInfo: the facts of this version.")
 
     def fileno() -> int | None:
-        """The open descriptor for sendfile(2), or None where there is none.  It stays the reader's."""
+        """The open descriptor for sendfile(2), or None where there is none; it stays ours."""
 
     def read(offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer only at the end of the content.
@@ -282,7 +282,7 @@ class IReader(Interface):
 
 
 class IWriter(Interface):
-    """New content that nobody sees before it is committed, and of which nothing stays if it is not."""
+    """New content: nobody sees it before it is committed, and nothing stays if it is not."""
 
     def write(data: Sequence[bytes]) -> None:
         """Append the pieces in order.
@@ -448,7 +448,9 @@ class IUploads(Interface):
     def abort(bucket: str, key: str, upload_id: str) -> None:
         """Forget an upload and its parts.  :raises NoSuchUpload:"""
 
-    def expire(before_ns: int, limit: int = 1000, should_stop: Callable[[], bool] = lambda: False) -> int:
+    def expire(
+        before_ns: int, limit: int = 1000, should_stop: Callable[[], bool] = lambda: False
+    ) -> int:
         """Forget uploads of all buckets that nobody has touched since; how many there were.
 
         Also removes what a crash left in staging.  Bounded by ``limit`` removals a call.

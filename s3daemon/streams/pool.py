@@ -99,8 +99,8 @@ class Pool:
             result: Any
             try:
                 result = call(*args, **kwargs)
-            except BaseException:  # whatever it was, the caller must hear of it
-                result = Failure()
+            except BaseException:  # noqa: BLE001 - whatever it was, the caller must hear of it
+                result = Failure()  # type: ignore[no-untyped-call]
             self._results.append((done, result))
             # Appended first, looked at second; _deliver does it the other way round, so no result
             # is left behind.

@@ -75,7 +75,7 @@ class Upload(Generic[R]):
 
     # -- IConsumer ---------------------------------------------------------
 
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:  # type: ignore[override]
         """The body's source; only push producers."""
         self._producer = producer
 
@@ -131,7 +131,7 @@ class Upload(Generic[R]):
         self._job = self._pool.run(self._take, pieces)
         self._job.addBoth(self._taken)
 
-    def _taken(self, result: None | Failure) -> None:
+    def _taken(self, result: Failure | None) -> None:
         self._job, self._taking = None, 0
         if isinstance(result, Failure):
             self._error = result

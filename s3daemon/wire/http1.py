@@ -157,9 +157,8 @@ def parse_head(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Head:
                 )
             chunked = True
         elif name == b"expect":
-            if value.lower() != b"100-continue":
-                raise HeadError(417, "The only expectation this server can meet is 100-continue.")
-            expect = True
+            # RFC 9110, section 10.1.1: 417 is a MAY for what nobody knows; S3 passes over it.
+            expect = value.lower() == b"100-continue"
         else:
             options = True
     if chunked and length is not None:

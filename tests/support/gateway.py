@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
@@ -18,7 +20,7 @@ from s3daemon.http.factory import S3Factory
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
-from s3daemon.streams.pool import SynchronousPool
+from s3daemon.streams.pool import IPool, SynchronousPool
 from s3daemon.wire.message import Personality
 from s3daemon.wire.target import Endpoint
 from tests.support.inmemory import Wire
@@ -26,24 +28,33 @@ from tests.support.inmemory import Wire
 ENDPOINTS = (Endpoint("/api/v1/s3", Personality.ALLUXIO), Endpoint("", Personality.AWS))
 
 
-def make_factory(store: IStore, limits: Limits, clock: Clock) -> S3Factory:
-    """The server factory over a store, in mode simple."""
+def make_factory(
+    store: IStore,
+    limits: Limits,
+    clock: Clock,
+    *,
+    light: IPool | None = None,
+    heavy: IPool | None = None,
+    ready: Callable[[], None] = lambda: None,
+    **settings: Any,
+) -> S3Factory:
+    """The server factory over a store, in mode simple; further settings are those of S3Service."""
     directory = Directory()
     portal = Portal(Realm(directory), [SimpleChecker(directory)])
-    pool = SynchronousPool()
+    pools = Pools(light or SynchronousPool(), heavy or SynchronousPool())
     ticks = itertools.count(1_764_000_000_000_000_000, 1_000_000_000)
     s3 = S3Service(
         store,
         Authenticator(portal, lenient=True),
         Policy().may,
         directory.display_name,
-        Settings(endpoints=ENDPOINTS, limits=limits),
-        Pools(pool, pool),
+        Settings(endpoints=ENDPOINTS, limits=limits, **settings),
+        pools,
         clock,
         lambda: next(ticks),
     )
-    gateway = Gateway(s3, pool, lambda: None, clock)
-    return S3Factory(clock, pool.run, process=gateway.process)
+    gateway = Gateway(s3, pools.light, ready, clock)
+    return S3Factory(clock, SynchronousPool().run, process=gateway.process)
 
 
 def make_wire(root: Path, min_part: int = 5 * 1024 * 1024) -> Wire:

@@ -95,10 +95,14 @@ class Wire:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Response:
         """One request on a connection of its own; ``path`` goes out as it is, percent-encoded."""
+        return self.begin(method, path, headers or {}, body).response()
+
+    def begin(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Asked:
+        """A request whose answer may take time: advance the clock, and pump."""
         asked = self._client.request(
             method,
             "http://gateway.test" + path,
-            headers=Headers({k: [v] for k, v in (headers or {}).items()}),
+            headers=Headers({k: [v] for k, v in headers.items()}),
             data=body,
             allow_redirects=False,
         )
@@ -106,6 +110,23 @@ class Wire:
         asked.addCallback(lambda r: treq.content(r).addCallback(lambda body: (r, body)))
         asked.addBoth(got.append)
         self.pump()
+        return Asked(got)
+
+
+class Asked:
+    """A request that was sent."""
+
+    def __init__(self, got: list[Any]) -> None:
+        self._got = got
+
+    @property
+    def done(self) -> bool:
+        """The whole answer is here."""
+        return bool(self._got)
+
+    def response(self) -> Response:
+        """The answer, or what the agent failed with."""
+        got = self._got
         assert got, "the server gave no answer"
         if isinstance(got[0], Failure):
             got[0].raiseException()

@@ -1,0 +1,77 @@
+"""The tree: the daemon's own paths beside S3."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from s3daemon.actions.base import Limits
+from s3daemon.store.interfaces import Unavailable
+from s3daemon.store.memory import MemoryStore
+from s3daemon.streams.pool import SynchronousPool
+from tests.support.gateway import make_factory
+from tests.support.inmemory import Wire
+
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=me/20260101/us-east-1/s3/aws4_request,"
+    " SignedHeaders=host, Signature=00"
+}
+
+
+def wire(**settings) -> tuple[Wire, Clock]:
+    clock = Clock()
+    return Wire(make_factory(MemoryStore(), Limits(), clock, **settings), clock), clock
+
+
+def test_health_and_readiness():
+    client, _ = wire()
+    for path in ("/healthz", "/readyz"):
+        got = client.request("GET", path)
+        assert (got.status, got.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+        assert client.request("HEAD", path).status == 200
+    assert client.request("GET", "/healthz").body == b"ok\n"
+
+
+def test_not_ready_says_why_and_stays_healthy():
+    def ready():
+        raise Unavailable("the root directory is gone")
+
+    client, _ = wire(ready=ready)
+    got = client.request("GET", "/readyz")
+    assert (got.status, got.body) == (503, b"not ready: the root directory is gone\n")
+    assert client.request("GET", "/healthz").status == 200
+
+
+def test_a_store_that_does_not_answer_is_not_ready():
+    class Hanging:
+        def run(self, call, *args):
+            return Deferred()
+
+    client, clock = wire(light=Hanging())
+    asked = client.begin("GET", "/readyz", {})
+    assert not asked.done
+    clock.advance(6)
+    client.pump()
+    assert asked.response().status == 503
+
+
+def test_signed_requests_for_these_names_are_s3():
+    client, _ = wire()
+    got = client.request("GET", "/healthz", SIGNED)
+    assert got.status == 404
+    assert b"NoSuchBucket" in got.body
+    assert client.request("PUT", "/healthz").status == 403
+    assert client.request("GET", "/healthz/key").status == 403
+
+
+def test_readiness_asks_the_pool():
+    asked: list = []
+
+    class Asked(SynchronousPool):
+        def run(self, call, *args):
+            asked.append(call)
+            return super().run(call, *args)
+
+    client, _ = wire(light=Asked())
+    client.request("GET", "/readyz")
+    assert len(asked) == 1
