@@ -38,7 +38,7 @@ def test_the_sample_names_every_setting_with_its_default() -> None:
     assert sample == attrs.evolve(config.Config(), store=config.Store(root=Path("/srv/s3")))
     text = SAMPLE.read_text()
     for section, key, _, _ in config.options():
-        head, _, rest = text.partition(f"[{section}]\n")
+        _, _, rest = text.partition(f"[{section}]\n")
         assert rest, section
         assert f"\n{key} = " in "\n" + rest.split("\n[")[0], f"{section}.{key}"
 
