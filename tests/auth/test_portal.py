@@ -1,0 +1,187 @@
+"""Who is asking: the claims of both endpoints, in mode simple, and checkers of other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IAnonymous
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from s3daemon.auth.credentials import ISignedRequest, SignedRequest
+from s3daemon.auth.identity import Identity, IIdentity
+from s3daemon.auth.portal import Authenticator, Realm
+from s3daemon.auth.simple import SimpleChecker
+from s3daemon.auth.users import Directory, User
+from s3daemon.wire.authorization import AccessClaim
+from s3daemon.wire.errors import (
+    AccessDenied,
+    AuthorizationHeaderMalformed,
+    SignatureDoesNotMatch,
+)
+from s3daemon.wire.message import Personality, S3Request
+
+ALICE = Identity("0f3a", "alice", "Alice A.")
+USERS = [User(ALICE, {"AK1": "secret"})]
+
+V4 = (
+    "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/s3/aws4_request,"
+    " SignedHeaders=host, Signature=00"
+)
+
+
+def result(done: Deferred[Identity]) -> Any:
+    got: list[Any] = []
+    done.addBoth(got.append)
+    assert got, "there is nothing to wait for"
+    return got[0].value if isinstance(got[0], Failure) else got[0]
+
+
+def ask(request: S3Request, *checkers: Any, lenient: bool = True) -> Any:
+    directory = Directory(USERS)
+    portal = Portal(Realm(directory), checkers or [SimpleChecker(directory)])
+    return result(Authenticator(portal, lenient)(request, b"/", []))
+
+
+def signed(header: str, personality: Personality = Personality.AWS) -> S3Request:
+    return S3Request("GET", headers={"authorization": header}, personality=personality)
+
+
+def named(name: str) -> Identity:
+    return Identity(name, name, name)
+
+
+@pytest.mark.parametrize("personality", Personality)
+@pytest.mark.parametrize(
+    ("header", "who"),
+    [
+        (V4.format("bob"), named("bob")),
+        (V4.format("AK1"), ALICE),
+        (V4.format("alice"), named("alice")),
+        ("AWS4-HMAC-SHA256 Credential=bob/... SignedHeaders=... Signature=...", named("bob")),
+    ],
+)
+def test_simple_takes_the_access_key_for_the_name(
+    header: str, who: Identity, personality: Personality
+) -> None:
+    assert ask(signed(header, personality)) == who
+
+
+@pytest.mark.parametrize("personality", Personality)
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": "bob/20260101/r/s3/x"},
+        {"AWSAccessKeyId": "bob", "Signature": "x", "Expires": "1"},
+    ],
+)
+def test_simple_takes_presigned_queries_by_name(
+    query: dict[str, str], personality: Personality
+) -> None:
+    assert ask(S3Request("GET", query=query, personality=personality)) == named("bob")
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (S3Request("GET"), AccessDenied),
+        (S3Request("GET", personality=Personality.ALLUXIO), AuthorizationHeaderMalformed),
+        (signed("AWS bob:sig", Personality.ALLUXIO), AuthorizationHeaderMalformed),
+        (signed("Bearer x"), AuthorizationHeaderMalformed),
+        (signed(V4.format("")), AuthorizationHeaderMalformed),
+        (signed("", Personality.ALLUXIO), AuthorizationHeaderMalformed),
+    ],
+)
+def test_who_is_not_let_in(request_: S3Request, error: type[Exception]) -> None:
+    assert type(ask(request_)) is error
+
+
+def test_version_2_is_taken_by_name_on_aws() -> None:
+    assert ask(signed("AWS bob:sig")) == named("bob")
+
+
+def test_a_claim_that_somebody_verifies_is_read_strictly() -> None:
+    assert type(ask(signed(V4.format("bob")), lenient=False)) is AuthorizationHeaderMalformed
+
+
+# ---------------------------------------------------------------- other checkers
+
+
+def checker(answer: Callable[[SignedRequest], Any]) -> Any:
+    @implementer(ICredentialsChecker)
+    class Checker:
+        credentialInterfaces = (ISignedRequest,)
+
+        def requestAvatarId(self, credentials: SignedRequest) -> Any:
+            return answer(credentials)
+
+    return Checker()
+
+
+def test_a_checker_may_take_its_time_and_give_a_name() -> None:
+    waiting: Deferred[Any] = Deferred()
+    directory = Directory(USERS)
+    portal = Portal(Realm(directory), [checker(lambda _: waiting)])
+    asked = Authenticator(portal, True)(signed(V4.format("x")), b"/", [])
+    assert not asked.called
+    waiting.callback(b"0f3a")
+    assert result(asked) == ALICE
+
+
+def test_a_checker_sees_what_was_sent() -> None:
+    seen: list[SignedRequest] = []
+    directory = Directory()
+    portal = Portal(
+        Realm(directory), [checker(lambda credentials: seen.append(credentials) or b"carol")]
+    )
+    request = signed(V4.format("x"))
+    fields = [(b"host", b"h")]
+    who = result(Authenticator(portal, True)(request, b"/a%20b", fields))
+    assert who == named("carol")
+    assert seen == [SignedRequest(request, b"/a%20b", fields, AccessClaim("x"))]
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (lambda _: _raise(UnauthorizedLogin("no")), AccessDenied),
+        (lambda _: _raise(SignatureDoesNotMatch()), SignatureDoesNotMatch),
+        (lambda _: _raise(ZeroDivisionError()), ZeroDivisionError),
+        (lambda _: succeed(()), NotImplementedError),
+    ],
+)
+def test_what_a_checker_says(answer: Callable[[Any], Any], error: type[Exception]) -> None:
+    assert type(ask(signed(V4.format("x")), checker(answer))) is error
+
+
+def test_no_checker_for_signed_requests() -> None:
+    @implementer(ICredentialsChecker)
+    class Other:
+        credentialInterfaces = (IAnonymous,)
+
+        def requestAvatarId(self, credentials: Any) -> Any:
+            raise AssertionError("not asked")
+
+    assert type(ask(signed(V4.format("x")), Other())) is AccessDenied
+
+
+def test_there_are_only_identities() -> None:
+    with pytest.raises(NotImplementedError):
+        Realm(Directory()).requestAvatar("bob", None, ISignedRequest)
+
+
+def test_interfaces() -> None:
+    assert verifyObject(IIdentity, ALICE)
+    assert verifyObject(ISignedRequest, SignedRequest(S3Request("GET"), b"/", [], AccessClaim("x")))
+    assert verifyObject(ICredentialsChecker, SimpleChecker(Directory()))
