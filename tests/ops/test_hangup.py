@@ -1,0 +1,92 @@
+"""SIGHUP: read again what may change, keep what is good."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, capturedLogs
+
+from s3daemon.auth.identity import Identity
+from s3daemon.auth.users import Directory, User
+from s3daemon.ops.hangup import HangUp
+from s3daemon.streams.pool import SynchronousPool
+from s3daemon.toml_file import SettingError
+
+ALICE = User(Identity("id-a", "alice", "Alice"), {"k": "hush"})
+BOB = User(Identity("id-b", "bob", "Bob"), {"j": "hush"})
+
+
+class Signals:
+    """signal.signal, without a process."""
+
+    def __init__(self) -> None:
+        self.handler: Any = "before"
+
+    def __call__(self, number: int, handler: Any) -> Any:
+        assert number == signal.SIGHUP
+        before, self.handler = self.handler, handler
+        return before
+
+
+class Reactor(MemoryReactorClock):
+    """Calls from threads wait in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Any] = []
+
+    def callFromThread(self, call: Any, *args: Any) -> None:
+        self.calls.append(call)
+
+
+def test_the_signal_is_taken_and_given_back() -> None:
+    signals, reactor = Signals(), Reactor()
+    directory = Directory()
+    service = HangUp(lambda: (ALICE,), directory, SynchronousPool(), reactor, signals)
+    service.startService()
+    signals.handler(signal.SIGHUP, None)
+    assert directory.by_access_key("k") is None, "the handler itself must not do the work"
+    reactor.calls.pop()()
+    assert directory.by_access_key("k") is ALICE
+    service.stopService()
+    assert signals.handler == "before"
+
+
+def reload(load: Any, directory: Directory) -> list[Any]:
+    service = HangUp(load, directory, SynchronousPool(), Reactor(), Signals())
+    with capturedLogs() as events:
+        service.reload()
+    return list(events)
+
+
+def test_what_has_changed_is_told() -> None:
+    (event,) = reload(lambda: (BOB,), Directory([ALICE]))
+    assert event["changes"] == "new: bob; gone: alice"
+    (event,) = reload(lambda: (BOB,), Directory([BOB]))
+    assert event["changes"] == "nothing has changed"
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def test_a_bad_file_changes_nothing() -> None:
+    directory = Directory([ALICE])
+    (event,) = reload(lambda: _raise(SettingError("f:1", "user", "is wrong")), directory)
+    assert event["log_level"] is LogLevel.error
+    assert str(event["problem"]) == "f:1: user: is wrong"
+    assert directory.by_access_key("k") is ALICE
+
+
+def test_a_bug_changes_nothing() -> None:
+    directory = Directory([ALICE])
+    (event,) = reload(lambda: _raise(ZeroDivisionError()), directory)
+    assert event["log_failure"].check(ZeroDivisionError)
+    assert directory.by_access_key("k") is ALICE
+
+
+def test_without_a_file_there_is_nothing_to_read() -> None:
+    (event,) = reload(None, Directory())
+    assert "no credentials file" in event["log_format"]

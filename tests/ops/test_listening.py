@@ -1,0 +1,131 @@
+"""Listeners: all or none, a clear word when not, and a gentle end."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
+
+from s3daemon.ops.listening import CannotStart, Listeners, shown
+
+
+class Factory(ServerFactory):
+    """Drains by hand."""
+
+    def __init__(self) -> None:
+        self.drained: Deferred[None] | None = None
+        self.aborted = 0
+
+    def drain(self) -> Deferred[None]:
+        self.drained = Deferred()
+        return self.drained
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+def listeners(*descriptions: str, reactor: Any = None, drain: float = 30.0) -> Listeners:
+    return Listeners(reactor or MemoryReactorClock(), Factory(), descriptions, drain)
+
+
+def test_it_opens_every_endpoint_and_says_where() -> None:
+    service = listeners("tcp:1:interface=127.0.0.1", "tcp:2:interface=127.0.0.1")
+    service.privilegedStartService()
+    with capturedLogs() as events:
+        service.startService()
+    assert [server[0] for server in service._reactor.tcpServers] == [1, 2]
+    assert len(events) == 2
+
+
+@pytest.mark.parametrize(
+    ("description", "says"),
+    [
+        ("nonsense:1", "cannot make sense of listen = 'nonsense:1'"),
+        ("tcp:http-alt-alt", "cannot"),
+        ("tcp", "cannot make sense"),
+        ("ssl:1:privateKey=/nonexistent.pem", "cannot make sense"),
+    ],
+)
+def test_what_is_no_endpoint(description: str, says: str) -> None:
+    with pytest.raises(CannotStart, match=says):
+        listeners(description).privilegedStartService()
+
+
+def test_a_port_that_is_taken() -> None:
+    class Taken(MemoryReactorClock):
+        def listenTCP(self, port: int, factory: Any, *args: Any, **kwargs: Any) -> Any:
+            raise CannotListenError("127.0.0.1", port, OSError(98, "Address already in use"))
+
+    with pytest.raises(CannotStart, match=r"cannot listen on 'tcp:1.*': Address already in use\."):
+        listeners("tcp:1:interface=127.0.0.1", reactor=Taken()).privilegedStartService()
+
+
+def test_a_port_that_may_not_be_had() -> None:
+    class Refused(MemoryReactorClock):
+        def listenTCP(self, port: int, factory: Any, *args: Any, **kwargs: Any) -> Any:
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(CannotStart, match=r"cannot listen on 'tcp:80': .*Permission denied"):
+        listeners("tcp:80", reactor=Refused()).privilegedStartService()
+
+
+def test_a_real_port_that_is_taken() -> None:
+    from twisted.internet import reactor
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(CannotStart, match="Address already in use"):
+            listeners(f"tcp:{port}:interface=127.0.0.1", reactor=reactor).privilegedStartService()
+
+
+def running() -> tuple[Listeners, Factory, MemoryReactorClock]:
+    service = listeners("tcp:1:interface=127.0.0.1", drain=30.0)
+    service.privilegedStartService()
+    service.startService()
+    return service, service._factory, service._reactor
+
+
+def test_the_stop_waits_for_the_requests_under_way() -> None:
+    service, factory, clock = running()
+    stopped = service.stopService()
+    assert service.ports == []
+    clock.advance(29)
+    assert factory.drained is not None
+    assert not stopped.called
+    factory.drained.callback(None)
+    assert stopped.called
+    assert not factory.aborted
+    assert clock.getDelayedCalls() == []
+
+
+def test_the_stop_does_not_wait_for_ever() -> None:
+    service, factory, clock = running()
+    stopped = service.stopService()
+    with capturedLogs() as events:
+        clock.advance(30)
+    assert stopped.called
+    assert factory.aborted == 1
+    assert "still under way" in events[0]["log_format"]
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
+        (IPv6Address("TCP", "::1", 80), "[::1]:80"),
+        (UNIXAddress(b"/run/x"), "/run/x"),
+        (Path("other"), "other"),
+    ],
+)
+def test_addresses_for_people(address: object, text: str) -> None:
+    assert shown(address) == text

@@ -1,0 +1,42 @@
+"""The root has to stay the directory it was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from s3daemon.ops.readiness import RootCheck
+from s3daemon.store.interfaces import ReadOnly, Unavailable
+
+
+def test_a_root_that_is_there(tmp_path: Path) -> None:
+    RootCheck(tmp_path)()
+
+
+def test_a_root_that_is_gone(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    check = RootCheck(root)
+    root.rmdir()
+    with pytest.raises(Unavailable, match="No such file"):
+        check()
+
+
+def test_another_directory_in_its_place(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    check = RootCheck(root)
+    root.rename(tmp_path / "old")
+    root.mkdir()
+    with pytest.raises(Unavailable, match="is it still mounted"):
+        check()
+
+
+def test_a_root_that_takes_no_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = RootCheck(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(ReadOnly):
+        check()
