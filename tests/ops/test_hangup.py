@@ -35,10 +35,10 @@ class Reactor(MemoryReactorClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[Any] = []
+        self.from_threads: list[Any] = []
 
     def callFromThread(self, call: Any, *args: Any) -> None:
-        self.calls.append(call)
+        self.from_threads.append(call)
 
 
 def test_the_signal_is_taken_and_given_back() -> None:
@@ -48,7 +48,7 @@ def test_the_signal_is_taken_and_given_back() -> None:
     service.startService()
     signals.handler(signal.SIGHUP, None)
     assert directory.by_access_key("k") is None, "the handler itself must not do the work"
-    reactor.calls.pop()()
+    reactor.from_threads.pop()()
     assert directory.by_access_key("k") is ALICE
     service.stopService()
     assert signals.handler == "before"

@@ -1,0 +1,192 @@
+"""The tree: who is in it, and in which order it ends."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
+
+from s3daemon import config, service
+from s3daemon.auth.users import Directory
+from s3daemon.http.factory import S3Factory
+from s3daemon.service import SETTLE, Root, Storage
+from s3daemon.store.posix.probe import ProbeError
+from s3daemon.streams.pool import Pool
+from s3daemon.toml_file import SettingError
+
+
+def settings(tmp_path: Path, **sections: dict[str, Any]) -> config.Config:
+    given = {
+        (section, key): (value, "test")
+        for section, values in sections.items()
+        for key, value in values.items()
+    }
+    return config.freeze({("store", "root"): (str(tmp_path), "test"), **given})
+
+
+def build(tmp_path: Path, **sections: dict[str, Any]) -> Root:
+    return service.build(settings(tmp_path, **sections), MemoryReactorClock())
+
+
+def test_the_order_of_the_tree(tmp_path: Path) -> None:
+    root = build(tmp_path)
+    assert [child.name for child in root] == ["storage", "hang-up", "janitor", "listeners"]
+
+
+def test_no_janitor_when_uploads_never_expire(tmp_path: Path) -> None:
+    root = build(tmp_path, store={"multipart_expiry": "0"})
+    assert "janitor" not in [child.name for child in root]
+
+
+def test_settings_reach_their_places(tmp_path: Path) -> None:
+    root = build(
+        tmp_path,
+        server={
+            "head_timeout": "1s",
+            "body_timeout": "2s",
+            "idle_timeout": "3s",
+            "write_timeout": "4s",
+            "drain": "5s",
+            "listen": ["tcp:7:interface=127.0.0.1"],
+        },
+        store={"multipart_expiry": "2h", "sweep_interval": "30s"},
+        limits={"head_bytes": "9000B", "fields": 21, "connections": 22},
+    )
+    listeners: Any = root.getServiceNamed("listeners")
+    assert listeners.drain == 5
+    assert listeners.descriptions == ("tcp:7:interface=127.0.0.1",)
+    factory = listeners._factory
+    assert isinstance(factory, S3Factory)
+    timeouts = factory.timeouts
+    assert (timeouts.head, timeouts.body, timeouts.idle, timeouts.write) == (1, 2, 3, 4)
+    assert factory.limits.head.head == 9000
+    assert factory.limits.head.fields == 21
+    assert factory.limits.connections == 22
+    janitor: Any = root.getServiceNamed("janitor")
+    assert (janitor.expiry, janitor.interval, janitor.first) == (7200, 30, 30)
+
+
+def test_what_is_risky_is_said_aloud(tmp_path: Path) -> None:
+    with capturedLogs() as events:
+        build(tmp_path, store={"durability": "relaxed"}, auth={"allow_remote_simple": True})
+    said = [event["log_format"] for event in events if event["log_level"].name == "warn"]
+    assert any("durability is relaxed" in text for text in said)
+    assert any("auth is simple on any address" in text for text in said)
+
+
+def test_a_root_that_cannot_hold_a_store(tmp_path: Path) -> None:
+    with pytest.raises(ProbeError):
+        build(tmp_path / "none")
+
+
+def test_a_credentials_file_that_cannot_be_used(tmp_path: Path) -> None:
+    users = tmp_path / "users.toml"
+    users.touch(mode=0o644)
+    with pytest.raises(SettingError, match="chmod 600"):
+        build(tmp_path, auth={"credentials": str(users)})
+
+
+def test_users_are_known_from_the_start(tmp_path: Path) -> None:
+    users = tmp_path / "users.toml"
+    users.touch(mode=0o600)
+    users.write_text('[[user]]\nname = "alice"\nid = "0f"\n')
+    hang_up: Any = build(tmp_path, auth={"credentials": str(users)}).getServiceNamed("hang-up")
+    directory: Directory = hang_up._directory
+    assert directory.display_name("0f") == "alice"
+
+
+# ---------------------------------------------------------------- the end
+
+
+class Slow(Service):
+    """Stops when it is told to."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+        self.stopped: Deferred[None] = Deferred()
+
+    def stopService(self) -> Deferred[None]:
+        Service.stopService(self)
+        self.log.append(str(self.name))
+        return self.stopped
+
+
+def test_children_stop_one_after_the_other_last_one_first() -> None:
+    root, log = Root(), list[str]()
+    children = [Slow(log) for _ in range(3)]
+    for name, child in zip("abc", children, strict=True):
+        child.setName(name)
+        child.setServiceParent(root)
+    done = root.stopService()
+    assert log == ["c"]
+    children[2].stopped.errback(ZeroDivisionError())
+    assert log == ["c", "b"], "what fails to stop keeps nobody running"
+    children[1].stopped.callback(None)
+    assert log == ["c", "b", "a"]
+    assert not done.called
+    children[0].stopped.callback(None)
+    assert done.called
+
+
+@attrs.define
+class Closing:
+    """A store that knows whether it was closed."""
+
+    closed: int = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Threads(MemoryReactorClock):
+    """Calls from threads wait until they are let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.from_threads: list[Any] = []
+        self.called = threading.Event()
+
+    def callFromThread(self, call: Any, *args: Any) -> None:
+        self.from_threads.append(call)
+        self.called.set()
+
+    def let_through(self) -> None:
+        assert self.called.wait(60)
+        while self.from_threads:
+            self.from_threads.pop()()
+
+
+def test_the_store_is_closed_after_its_last_job() -> None:
+    reactor, store = Threads(), Closing()
+    pool = Pool(reactor, 1, "test")
+    go_on = threading.Event()
+    pool.run(go_on.wait, 60)
+    done = Storage(store, [pool], reactor).stopService()
+    reactor.advance(1)
+    assert not store.closed
+    go_on.set()
+    reactor.let_through()
+    reactor.advance(1)
+    assert done.called
+    assert store.closed == 1
+
+
+def test_a_store_in_use_stays_open() -> None:
+    reactor, store = Threads(), Closing()
+    pool = Pool(reactor, 1, "test")
+    go_on = threading.Event()
+    pool.run(go_on.wait, 60)
+    done = Storage(store, [pool], reactor).stopService()
+    with capturedLogs() as events:
+        reactor.pump([SETTLE / 2, SETTLE])
+    assert done.called
+    assert not store.closed
+    assert "do not come back" in events[0]["log_format"]
+    go_on.set()

@@ -1,0 +1,223 @@
+"""The command line of ``twistd s3gate``, and the daemon as a process."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.application.service import IServiceMaker
+from twisted.plugin import getPlugins
+from twisted.python import usage
+
+import s3daemon
+from s3daemon import tap
+from s3daemon.ops.listening import CannotStart
+
+ROOT = Path(__file__).parent.parent
+
+
+def options(*arguments: str, parent: Any = None) -> tap.Options:
+    found = tap.Options()
+    found.parent = parent
+    found.parseOptions(arguments)
+    return found
+
+
+def test_twistd_finds_it() -> None:
+    import twisted.plugins
+
+    assert str(ROOT / "twisted" / "plugins") in twisted.plugins.__path__
+    (maker,) = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "s3gate"]
+    assert maker.options is tap.Options
+    assert maker.makeService is tap.makeService
+
+
+def test_options_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = options(
+        "--root=data",
+        "--listen=tcp:1:interface=127.0.0.1",
+        "-l",
+        "unix:/run/s",
+        "--credentials=users.toml",
+        "--auth=simple",
+        "--workers=1",
+    ).config
+    assert config.store.root == tmp_path / "data"
+    assert config.auth.credentials == tmp_path / "users.toml"
+    assert config.server.listen == ("tcp:1:interface=127.0.0.1", "unix:/run/s")
+
+
+def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "f.toml"
+    file.write_text('[store]\nroot = "/a"\ndurability = "relaxed"\n')
+    config = options(f"--config={file}", "--root=/b").config
+    assert config.store.root == Path("/b")
+    assert config.store.durability == "relaxed"
+
+
+def test_check_prints_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        options("--root=/r", "--check")
+    assert caught.value.code == 0
+    file = tmp_path / "f.toml"
+    file.write_text(capsys.readouterr().out)
+    assert options(f"--config={file}").config == options("--root=/r").config
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        options("--version")
+    assert not caught.value.code
+    assert capsys.readouterr().out == f"s3gate {s3daemon.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "store.root: is missing"),
+        (["--root=/r", "--workers=2"], "--workers 2: this version runs in one process"),
+        (["--root=/r", "--workers=auto"], "--workers auto: this version runs in one process"),
+        (["--root=/r", "--auth=sigv4"], "--auth: auth.mode: signatures cannot be verified"),
+        (["--root=/r", "--auth=none"], '--auth: auth.mode: has to be "simple" or "sigv4"'),
+        (["--root=/r", "--listen=tcp:80"], "--listen: server.listen: tcp:80 can be reached"),
+        (["--config=/nonexistent"], "/nonexistent: cannot be read"),
+    ],
+)
+def test_what_is_refused(
+    arguments: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    with pytest.raises(SystemExit) as caught:
+        options(*arguments)
+    assert caught.value.code == 1
+    assert f"s3gate: {says}" in capsys.readouterr().err
+
+
+def test_what_is_no_option() -> None:
+    with pytest.raises(usage.UsageError):
+        options("--root=/r", "--nonsense")
+
+
+@pytest.mark.parametrize(
+    ("twistd", "logger"),
+    [
+        ({"nodaemon": True}, "s3daemon.ops.logformat.info"),
+        ({"nodaemon": True, "logger": "mine"}, "mine"),
+        ({"nodaemon": True, "logfile": "f"}, None),
+        ({"nodaemon": True, "syslog": True}, None),
+        ({"nodaemon": False}, None),
+    ],
+)
+def test_our_log_lines_unless_twistd_was_told_otherwise(
+    twistd: dict[str, object], logger: str | None
+) -> None:
+    options("--root=/r", parent=twistd)
+    assert twistd.get("logger") == logger
+
+
+@pytest.mark.parametrize(("nodaemon", "error"), [(True, SystemExit), (False, CannotStart)])
+def test_a_daemon_that_cannot_listen(
+    nodaemon: bool,
+    error: type[BaseException],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    listen = f"--listen=unix:{tmp_path}/none/socket"
+    service = tap.makeService(options(f"--root={tmp_path}", listen, parent={"nodaemon": nodaemon}))
+    with pytest.raises(error):
+        service.privilegedStartService()
+    assert ("s3gate: cannot listen on" in capsys.readouterr().err) is nodaemon
+
+
+def test_a_root_that_cannot_hold_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    with pytest.raises(SystemExit) as caught:
+        tap.makeService(options(f"--root={tmp_path}/none"))
+    assert caught.value.code == 1
+    assert "none does not exist" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- the process
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    code = "from twisted.scripts.twistd import run; run()"
+    command = [sys.executable, "-c", code, "--nodaemon", "--pidfile=", "s3gate", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def read_until(running: subprocess.Popen[str], text: str) -> str:
+    """The first line with this text; the test's own time limit ends a vain wait."""
+    assert running.stdout is not None
+    seen = []
+    for line in running.stdout:
+        seen.append(line)
+        if text in line:
+            return line
+    raise AssertionError("".join(seen))
+
+
+def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
+    root, users = tmp_path / "data", tmp_path / "users.toml"
+    root.mkdir()
+    users.touch(mode=0o600)
+    with process(
+        f"--root={root}", f"--credentials={users}", "--listen=tcp:0:interface=127.0.0.1"
+    ) as running:
+        port = int(read_until(running, "listening on 127.0.0.1:").rpartition(":")[2])
+        client = http.client.HTTPConnection("127.0.0.1", port)
+        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=alice/x"}
+
+        def ask(method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+            client.request(method, path, body, signed)
+            answer = client.getresponse()
+            return answer.status, answer.read()
+
+        assert ask("PUT", "/first") == (200, b"")
+        assert ask("PUT", "/first/key", b"content")[0] == 200
+        assert (root / "first" / "key").read_bytes() == b"content"
+        assert ask("GET", "/first/key") == (200, b"content")
+
+        users.write_text('[[user]]\nname = "Alice"\nid = "a"\nkeys = [{access_key = "alice",')
+        running.send_signal(signal.SIGHUP)
+        assert "users.toml:" in read_until(running, "stay as they were")
+        users.write_text(
+            '[[user]]\nname = "bob"\nkeys = [{access_key = "alice", secret_key = "s"}]\n'
+        )
+        running.send_signal(signal.SIGHUP)
+        read_until(running, "new: bob")
+        assert ask("GET", "/first/key")[0] == 403
+        client.close()
+
+        running.send_signal(signal.SIGTERM)
+        read_until(running, "Server Shut Down")
+        # twistd ends by the signal that ended it, which supervisors take for a clean end.
+        assert running.wait() == -signal.SIGTERM
+
+
+def test_a_process_that_cannot_listen_ends_with_status_1(tmp_path: Path) -> None:
+    with process(f"--root={tmp_path}", f"--listen=unix:{tmp_path}/none/socket") as running:
+        read_until(running, "s3gate: cannot listen on")
+        assert running.wait() == 1
