@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +74,6 @@ def test_a_port_that_may_not_be_had() -> None:
 
     with pytest.raises(CannotStart, match=r"cannot listen on 'tcp:80': .*Permission denied"):
         listeners("tcp:80", reactor=Refused()).privilegedStartService()
-
-
-def test_a_real_port_that_is_taken() -> None:
-    from twisted.internet import reactor
-
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        with pytest.raises(CannotStart, match="Address already in use"):
-            listeners(f"tcp:{port}:interface=127.0.0.1", reactor=reactor).privilegedStartService()
 
 
 def running() -> tuple[Listeners, Factory, MemoryReactorClock]:
