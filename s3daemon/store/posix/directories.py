@@ -18,6 +18,8 @@ import os
 import time
 from typing import Literal
 
+import attrs
+
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR, is_natural, needs_record
@@ -110,23 +112,46 @@ def _enter(volume: Volume, bucket: Bucket, at: int, segment: bytes) -> tuple[int
     forms = dir_forms(segment)
     for name in forms:
         try:
-            return open_beneath(at, name, DIRECTORY), name, False
+            fd = open_beneath(at, name, DIRECTORY)
         except OSError as exc:
             if exc.errno not in NOTHING_THERE:
                 raise
+        else:
+            return _named(volume, bucket, fd, name, segment), name, False
     for name in forms:
         try:
             volume.disk.mkdir(name, at)
         except FileExistsError:
             # Made by somebody else just now, or it is no directory: then the next form.
             try:
-                return open_beneath(at, name, DIRECTORY), name, False
+                fd = open_beneath(at, name, DIRECTORY)
             except OSError as exc:
                 if exc.errno not in NOTHING_THERE:
                     raise
+            else:
+                return _named(volume, bucket, fd, name, segment), name, False
         else:
             return _mark(volume, bucket, at, name, segment), name, True
     raise FileNotFoundError(errno.ENOENT, "no directory can be made here", forms[-1])
+
+
+def _named(volume: Volume, bucket: Bucket, fd: int, name: bytes, segment: bytes) -> int:
+    """See to it that a directory whose name holds only a digest has its record; its descriptor.
+
+    Its maker writes that after making it, and may have crashed in between, or be about to.
+    """
+    if name == segment or not needs_record(segment):
+        return fd
+    try:
+        record = volume.metadata.load(fd, bucket.home)
+        if record.name is None:
+            named = attrs.evolve(record, name=segment.decode(), implicit=True, damaged=False)
+            volume.metadata.save(fd, bucket.home, named, record)
+            volume.disk.fsync(fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _mark(volume: Volume, bucket: Bucket, at: int, name: bytes, segment: bytes) -> int:

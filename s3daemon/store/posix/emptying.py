@@ -76,11 +76,19 @@ def delete_bucket(volume: Volume, name: str) -> None:
                 if record.bucket is not None:
                     undo.append(_Gone(place, record))
             _remove_top(volume, bucket, undo)
+        except NoSuchBucket:
+            _clear(volume, undo)  # somebody else has removed it: there is no way back
+            raise
         except BaseException:
             for step in reversed(undo):
                 with suppress(OSError):  # what stays in the trash is not lost
                     _put_back(volume, bucket, step)
             raise
+    _clear(volume, undo)
+
+
+def _clear(volume: Volume, undo: list[_Aside | _Gone]) -> None:
+    """Remove what was moved aside; the bucket is gone."""
     for step in undo:
         if isinstance(step, _Aside):
             with suppress(OSError):  # left to whoever cleans up the trash
@@ -124,10 +132,11 @@ def _subdirectories(bucket: Bucket, fd: int) -> Iterator[bytes]:
 
 def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> None:
     """Remove the directory of the bucket itself."""
-    if directories.lock(bucket.fd) is False:
+    if len(bucket.place) > 1 and directories.lock(bucket.fd) is False:
         raise Busy("another program holds a lock on the bucket's directory")
-    if volume.metadata.load(bucket.fd, bucket.home).put_ns is not None:
-        raise BucketNotEmpty(bucket.name)
+    record = volume.metadata.load(bucket.fd, bucket.home)
+    if record.put_ns is not None:
+        raise BucketNotEmpty(bucket.name)  # put as an object of the bucket that it lies in
     parent = open_place(volume.fd, bucket.place[:-1], DIRECTORY)
     try:
         for _ in range(_TRIES):
@@ -146,6 +155,7 @@ def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> N
                         raise BucketNotEmpty(bucket.name) from exc
             else:
                 volume.disk.fsync(parent)
+                volume.metadata.forget(bucket.home, record)
                 return
     finally:
         os.close(parent)

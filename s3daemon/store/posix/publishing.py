@@ -35,14 +35,16 @@ class Draft:
     :ivar fd: its descriptor, open for reading and writing.
     :ivar name: the name that it has for now, or None.
     :ivar dir_fd: the directory of that name.
+    :ivar published: whether it has become an object, be it acknowledged or not.
     """
 
-    __slots__ = ("dir_fd", "fd", "name")
+    __slots__ = ("dir_fd", "fd", "name", "published")
 
     def __init__(self, fd: int, name: bytes | None, dir_fd: int) -> None:
         self.fd = fd
         self.name = name
         self.dir_fd = dir_fd
+        self.published = False
 
     def discard(self, disk: Disk) -> None:
         """Remove what is left of it.  May be called twice, and after it was published.
@@ -74,8 +76,8 @@ def open_draft(volume: Volume, bucket: Bucket) -> Draft:
         except FileNotFoundError:
             private.make(disk, bucket.home, private.STAGING)
             return Draft(disk.create(name, bucket.home), name, bucket.home)
-    except FileNotFoundError as exc:
-        raise NoSuchBucket(bucket.name) from exc
+    except OSError as exc:
+        raise volume.why(bucket, exc) from exc
 
 
 def hashed_name(segments: Place) -> str | None:
@@ -140,6 +142,7 @@ def _place(
         if create_only:
             # Somebody created the key while a directory had the natural name.
             volume.disk.unlink(name, dir_fd)
+            draft.published = False
             raise ObjectExists("the key is taken")
         unlink_object(volume, bucket, forms[-1], dir_fd)
 
@@ -155,6 +158,7 @@ def _place_new(volume: Volume, dir_fd: int, name: bytes, draft: Draft) -> bool:
             draft.name = None
         else:
             disk.link(draft.name, draft.dir_fd, name, dir_fd)
+        draft.published = True
         return True
     except FileExistsError:
         if _is_directory(name, dir_fd):
@@ -168,6 +172,7 @@ def _place_over(volume: Volume, bucket: Bucket, dir_fd: int, name: bytes, draft:
     if draft.name is None:
         try:
             disk.link_fd(draft.fd, name, dir_fd)
+            draft.published = True
             return True
         except FileExistsError:
             if _is_directory(name, dir_fd):
@@ -178,6 +183,7 @@ def _place_over(volume: Volume, bucket: Bucket, dir_fd: int, name: bytes, draft:
     try:
         disk.rename(draft.name, draft.dir_fd, name, dir_fd)
         draft.name = None
+        draft.published = True
         replaced.forget()
         return True
     except IsADirectoryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from types import TracebackType
@@ -117,6 +118,15 @@ class Volume:
                 return os.path.sameopenfile(now.fd, bucket.fd)
         except NoSuchBucket:
             return False
+
+    def why(self, bucket: Bucket, exc: OSError) -> Exception:
+        """What an error under a bucket means: perhaps that the bucket was deleted meanwhile.
+
+        In a directory that was removed, Linux says ENOENT, ext4 also EPERM.
+        """
+        if exc.errno in (errno.ENOENT, errno.EPERM) and not self.is_current(bucket):
+            return NoSuchBucket(bucket.name)
+        return exc
 
     def _nested(self, name: str, home: int, segments: Place) -> tuple[Place, int]:
         for place in directories(home, segments):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from zope.interface import implementer
 
@@ -65,9 +66,8 @@ class PosixWriter:
         """See :meth:`IWriter.write`."""
         if not any(map(len, data)):
             return
-        fd = self.draft().fd
         try:
-            self._volume.disk.write(fd, data)
+            self._volume.disk.write(self.draft().fd, data)
         except OSError:
             self.abort()
             raise
@@ -121,9 +121,35 @@ class PosixWriter:
         def record_of(st: os.stat_result) -> Record:
             return metadata.object_record(st, etag, self._attributes, self._owner, name=name)
 
-        st, record = seal(self._volume, self._bucket, draft, record_of)
-        publish(self._volume, self._bucket, self._segments, draft, self._create_only)
+        st, record = publish_with(
+            self._volume, self._bucket, self._segments, draft, record_of, self._create_only
+        )
         return metadata.object_info(self._key, st, record)
+
+
+def publish_with(
+    volume: Volume,
+    bucket: Bucket,
+    segments: Place,
+    draft: Draft,
+    record_of: Callable[[os.stat_result], Record],
+    create_only: bool,
+) -> tuple[os.stat_result, Record]:
+    """Give a written draft its record, sync and publish it: the whole recipe; what it is then.
+
+    :raises ObjectExists, NoSuchBucket, Busy: see :func:`publish`.
+    :raises OSError:
+    """
+    try:
+        sealed = seal(volume, bucket, draft, record_of)
+        publish(volume, bucket, segments, draft, create_only)
+        return sealed
+    except OSError as exc:
+        raise volume.why(bucket, exc) from exc
+    finally:
+        if not draft.published and volume.probe.spills:
+            with suppress(OSError):  # at worst a small file stays
+                volume.metadata.forget(bucket.home, volume.metadata.load(draft.fd, bucket.home))
 
 
 def seal(
@@ -140,23 +166,12 @@ def seal(
     for _ in range(4):
         st = os.fstat(draft.fd)
         record = record_of(st)
-        try:
-            volume.metadata.save(draft.fd, bucket.home, record, old)
-            volume.disk.settle(draft.fd)
-            if metadata.stamp(os.fstat(draft.fd)) == record.stamp:
-                return st, record
-        except OSError:
-            _forget(volume, bucket, draft)
-            raise
+        volume.metadata.save(draft.fd, bucket.home, record, old)
+        volume.disk.settle(draft.fd)
+        if metadata.stamp(os.fstat(draft.fd)) == record.stamp:
+            return st, record
         old = volume.metadata.load(draft.fd, bucket.home)
-    _forget(volume, bucket, draft)
     raise Busy("the file is being changed while it is written")
-
-
-def _forget(volume: Volume, bucket: Bucket, draft: Draft) -> None:
-    """A draft that will not be published leaves no spill file."""
-    if volume.probe.spills:
-        volume.metadata.forget(bucket.home, volume.metadata.load(draft.fd, bucket.home))
 
 
 def put_folder(

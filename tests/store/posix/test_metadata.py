@@ -1,0 +1,163 @@
+"""Records: what is written is read, and what is not ours does no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3daemon.store.interfaces import Attributes
+from s3daemon.store.posix import metadata
+from s3daemon.store.posix.metadata import BucketRecord, Record
+
+numbers = st.integers(min_value=0, max_value=2**64)
+texts = st.text(max_size=8)
+names = st.dictionaries(texts, texts, max_size=3)
+tags = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
+maybe_text = st.none() | texts
+
+records = st.builds(
+    Record,
+    etag=maybe_text,
+    stamp=st.none() | st.tuples(numbers, numbers, numbers),
+    parts=st.lists(st.tuples(numbers, st.integers(1, 9)), max_size=3).map(tuple),
+    upload_id=maybe_text,
+    checksums=st.dictionaries(texts, texts, max_size=2),
+    system=names,
+    metadata=names,
+    tags=tags,
+    owner=maybe_text,
+    name=maybe_text,
+    implicit=st.booleans(),
+    put_ns=st.none() | numbers,
+    bucket=st.none() | st.builds(BucketRecord, maybe_text, numbers, st.none() | tags),
+    spill=maybe_text,
+    extra=st.dictionaries(st.just("later"), numbers | texts, max_size=1),
+)
+
+
+@given(records)
+def test_what_is_dumped_is_parsed(record: Record) -> None:
+    assert metadata.parse(metadata.dump(record)) == record
+
+
+def test_on_disk_it_is_short() -> None:
+    record = Record(etag="e", stamp=(1, 2, 3), system={"content-type": "text/ä"}, owner="o")
+    assert metadata.dump(record) == (
+        '{"v":1,"etag":"e","stamp":[1,2,3],"sys":{"content-type":"text/ä"},"owner":"o"}'.encode()
+    )
+    assert metadata.dump(metadata.EMPTY) == b'{"v":1}'
+
+
+@given(st.binary(max_size=40))
+def test_bytes_that_are_no_record(raw: bytes) -> None:
+    assert metadata.parse(raw) == Record(damaged=True)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = [field for field in sorted(metadata._KNOWN) if field != "v"]
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4))
+def test_fields_of_other_types(fields: dict[str, Any]) -> None:
+    """Whatever a record holds, the object is served with it or without it."""
+    record = metadata.parse(json.dumps({"v": 1, **fields}).encode())
+    st_ = os.stat(__file__)
+    info = metadata.object_info("k", st_, record)
+    assert info.size == st_.st_size
+    assert all(type(value) is str for value in info.attributes.system.values())
+    assert all(type(value) is str for value in info.attributes.metadata.values())
+    metadata.folder_info("k/", st_, record)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"v":2}',
+        b'{"v":1}x',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"v":1,"sys":{"a":1}}',
+        b'{"v":1,"meta":[]}',
+        b'{"v":1,"tags":[["a",1]]}',
+        b'{"v":1,"tags":[["a"]]}',
+        b'{"v":1,"stamp":[1]}',
+        b'{"v":1,"etag":1}',
+        b'{"v":1,"parts":[[5,99999999999]]}',
+        b'{"v":1,"object":true}',
+        b'{"v":1,"bucket":{}}',
+    ],
+)
+def test_damaged(raw: bytes) -> None:
+    assert metadata.parse(raw).damaged
+
+
+def test_fields_of_a_later_version_are_kept() -> None:
+    raw = b'{"v":1,"etag":"e","later":{"x":[1]}}'
+    record = metadata.parse(raw)
+    again = json.loads(metadata.dump(attrs.evolve(record, tags=(("a", "b"),))))
+    assert again == {"v": 1, "etag": "e", "later": {"x": [1]}, "tags": [["a", "b"]]}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "runs"),
+    [
+        ((), ()),
+        ((5,), ((5, 1),)),
+        ((5, 5, 5, 2), ((5, 3), (2, 1))),
+        ((1, 2, 1), ((1, 1), (2, 1), (1, 1))),
+        ((8,) * 10_000, ((8, 10_000),)),
+    ],
+)
+def test_run_lengths(sizes: tuple[int, ...], runs: tuple[tuple[int, int], ...]) -> None:
+    assert metadata.run_lengths(sizes) == runs
+    assert metadata.part_sizes(runs) == sizes
+
+
+def test_the_truth_wins(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"data")
+    st_ = os.stat(path)
+    attributes = Attributes({"content-type": "x"}, {"m": "1"}, (("t", "1"),))
+    record = metadata.object_record(st_, "e" * 32, attributes, "alice", (2, 2), "upload")
+    info = metadata.object_info("k", st_, record)
+    assert (info.etag, info.part_sizes, info.upload_id) == ("e" * 32, (2, 2), "upload")
+
+    seen = {info.etag}
+    for change in (
+        lambda: path.write_bytes(b"other"),
+        lambda: os.utime(path, ns=(5, 5)),
+        lambda: os.utime(path, ns=(5, 6)),
+        lambda: os.rename(_copy(path), path),
+    ):
+        change()
+        info = metadata.object_info("k", os.stat(path), record)
+        assert "-" in info.etag
+        assert info.etag not in seen
+        seen.add(info.etag)
+        assert (info.part_sizes, info.upload_id) == ((), None)
+        assert (info.attributes, info.owner) == (attributes, "alice")
+        assert (info.size, info.modified_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
+
+
+def _copy(path: Path) -> Path:
+    """The same content and time in another inode."""
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(5, 6))
+    return other

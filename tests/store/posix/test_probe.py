@@ -1,0 +1,154 @@
+"""The probe: what it finds here, and what it says where something is missing."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3daemon.store.posix import durable, syscalls
+from s3daemon.store.posix.probe import Probe, ProbeError, probe
+from tests.store.posix.disks import descriptors, tree
+
+
+def refuse(code: int) -> Callable[..., Any]:
+    def refused(*_: object, **__: object) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    return refused
+
+
+def test_here(tmp_path: Path) -> None:
+    before = descriptors()
+    found = probe(tmp_path)
+    assert found.xattr_bytes >= 512
+    assert found.hard_links or found.noreplace
+    assert 100 <= found.name_bytes <= 255
+    assert tree(tmp_path) == set()
+    assert descriptors() == before
+    assert "\n" not in found.describe()
+    assert f"xattrs up to {found.xattr_bytes} bytes" in found.describe()
+
+
+def test_the_size_of_attributes_is_what_fits(tmp_path: Path) -> None:
+    size = probe(tmp_path).xattr_bytes
+    path = tmp_path / "f"
+    path.touch()
+    os.setxattr(path, "user.s3gate", b"x" * size)
+    with pytest.raises(OSError, match=r"\[Errno"):
+        os.setxattr(path, "user.s3gate", b"x" * (size + 1))
+
+
+@pytest.mark.parametrize("limit", [512, 513, 1000, 2048, 4036, 65535, 65536])
+def test_every_limit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    values: dict[int, bytes] = {}
+
+    def set_xattr(fd: int, name: str, value: bytes) -> None:
+        if len(value) > limit:
+            raise OSError(errno.ERANGE, "too long")
+        values[fd] = value
+
+    monkeypatch.setattr(os, "setxattr", set_xattr)
+    monkeypatch.setattr(os, "getxattr", lambda fd, name: values[fd])
+    assert probe(tmp_path).xattr_bytes == limit
+
+
+def test_without_a_root(tmp_path: Path) -> None:
+    with pytest.raises(ProbeError, match="does not exist"):
+        probe(tmp_path / "missing")
+    (tmp_path / "file").touch()
+    with pytest.raises(ProbeError, match="not a directory"):
+        probe(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.ENOTSUP, "mount it with user_xattr"),
+        (errno.EPERM, "mount it with user_xattr"),
+        (errno.ENOSPC, "is full"),
+    ],
+)
+def test_without_attributes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, says: str
+) -> None:
+    monkeypatch.setattr(os, "setxattr", refuse(code))
+    with pytest.raises(ProbeError, match=says):
+        probe(tmp_path)
+    assert tree(tmp_path) == set()
+
+
+def test_attributes_that_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getxattr", lambda *_: b"")
+    with pytest.raises(ProbeError, match="does not give back"):
+        probe(tmp_path)
+
+
+def test_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "mkdir", refuse(errno.EROFS))
+    with pytest.raises(
+        ProbeError, match=r"not writable .*Read-only file system.*mount it"
+    ) as caught:
+        probe(tmp_path)
+    assert os.fspath(tmp_path) in str(caught.value)
+
+
+def test_neither_links_nor_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse(errno.EPERM))
+    monkeypatch.setattr(syscalls, "rename_noreplace", refuse(errno.EINVAL))
+    with pytest.raises(ProbeError, match="use another file system"):
+        probe(tmp_path)
+    assert tree(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "field"),
+    [
+        (durable, "_link_fd", "proc_link"),
+        (durable, "_link", "hard_links"),
+        (syscalls, "rename_noreplace", "noreplace"),
+        (syscalls, "openat2", "openat2"),
+        (os, "copy_file_range", "copy_range"),
+        (os, "fsync", "dir_sync"),
+    ],
+)
+def test_what_is_missing_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, field: str
+) -> None:
+    whole = probe(tmp_path)
+    assert getattr(whole, field)
+    monkeypatch.setattr(module, name, refuse(errno.EOPNOTSUPP))
+    lesser = probe(tmp_path)
+    assert not getattr(lesser, field)
+    assert lesser.describe() != whole.describe()
+    assert tree(tmp_path) == set()
+
+
+def test_no_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they cannot be given a name: then they are of no use."""
+    monkeypatch.setattr(durable, "_link_fd", refuse(errno.ENOENT))
+    assert not probe(tmp_path).tmpfile
+
+
+def test_renames_that_replace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that ignores the flag is worse than one that refuses it."""
+    monkeypatch.setattr(
+        syscalls,
+        "rename_noreplace",
+        lambda source, source_dir, target, target_dir: os.rename(
+            source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir
+        ),
+    )
+    assert not probe(tmp_path).noreplace
+
+
+def test_description_of_a_poor_one() -> None:
+    poor = Probe(512, *([False] * 7), name_bytes=143, case_folding=True)
+    assert poor.spills
+    said = poor.describe()
+    assert said.startswith("xattrs up to 512 bytes, names up to 143 bytes, no O_TMPFILE")
+    assert "differ only in case" in said
