@@ -13,14 +13,19 @@ import os
 import time
 from collections.abc import Callable
 
-import attrs
-
 from s3daemon.store.interfaces import Attributes, ObjectInfo
 
-#: Files that are remembered, at 0.7 to 1.3 KB each.
+#: Files that are remembered, at 0.5 to 1.3 KB each.
 _MAX_FILES = 20_480
 
+#: Sets of attributes that are held once for all files that have them.
+_MAX_SHARED = 64
+
 Identity = tuple[int, int, int, int, int]
+
+#: Fields of ObjectInfo from ``size`` to ``upload_id``; attributes by number where they are shared.
+#: A tuple of plain values costs the garbage collector nothing, which objects by the thousand would.
+_Kept = tuple[int, int, str, "Attributes | int", "str | None", tuple[int, ...], "str | None"]
 
 
 class FactCache:
@@ -39,9 +44,9 @@ class FactCache:
         self._window_ns = window_ns
         self._now_ns = now_ns
         self._half = limit // 2
-        self._young: dict[Identity, ObjectInfo] = {}
-        self._old: dict[Identity, ObjectInfo] = {}
-        self._last: tuple[str | None, Attributes] = (None, Attributes())
+        self._young: dict[Identity, _Kept] = {}
+        self._old: dict[Identity, _Kept] = {}
+        self._shared: list[Attributes] = []
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -55,39 +60,53 @@ class FactCache:
             if found is None:
                 return None
             self._put(identity, found)
-        if found.key != key:  # another link to it, or it has been renamed
-            return attrs.evolve(found, key=key)
-        return found
+        size, modified_ns, etag, attributes, owner, part_sizes, upload_id = found
+        return ObjectInfo(
+            key,
+            size,
+            modified_ns,
+            etag,
+            self._shared[attributes] if isinstance(attributes, int) else attributes,
+            owner,
+            part_sizes,
+            upload_id,
+        )
 
     def put(self, status: os.stat_result, info: ObjectInfo) -> None:
         """Remember facts; the status was taken, of the open file, before the record was read."""
         changed_ns = max(status.st_ctime_ns, status.st_mtime_ns)
-        if self._window_ns <= 0 or self._now_ns() - changed_ns > self._window_ns:
-            self._put(_identity(status), self._share(info))
-
-    def _share(self, info: ObjectInfo) -> ObjectInfo:
-        """The same with what is equal in most files held only once: half of the memory."""
-        owner, attributes = self._last
-        if info.owner != owner or info.attributes != attributes:
-            self._last = (info.owner, info.attributes)
-            return info
-        return ObjectInfo(
-            info.key,
+        if self._window_ns > 0 and self._now_ns() - changed_ns <= self._window_ns:
+            return
+        kept = (
             info.size,
             info.modified_ns,
             info.etag,
-            attributes,
-            owner,
+            self._share(info.attributes),
+            info.owner,
             info.part_sizes,
             info.upload_id,
         )
+        self._put(_identity(status), kept)
 
-    def _put(self, identity: Identity, info: ObjectInfo) -> None:
+    def _share(self, attributes: Attributes) -> Attributes | int:
+        """The number of attributes that other files have too, or themselves."""
+        if attributes.metadata or attributes.tags:
+            return attributes
+        for number, shared in enumerate(self._shared):
+            if shared.system == attributes.system:
+                return number
+        # Two threads may add the same, which does no harm; what was added stays where it is.
+        if len(self._shared) >= _MAX_SHARED:
+            return attributes
+        self._shared.append(attributes)
+        return attributes
+
+    def _put(self, identity: Identity, kept: _Kept) -> None:
         young = self._young
         if len(young) >= self._half:
             self._old, self._young = young, {}
             young = self._young
-        young[identity] = info
+        young[identity] = kept
 
 
 def _identity(status: os.stat_result) -> Identity:

@@ -80,6 +80,22 @@ def test_what_changed_within_the_window_is_not_remembered(
     assert (cache.get("k", status) is not None) is remembered
 
 
+def test_attributes_that_many_files_have_are_held_once(tmp_path: Path) -> None:
+    """And the number of those is bounded."""
+    cache = FactCache(0)
+    expected = []
+    for number in range(400):
+        path = tmp_path / str(number)
+        path.touch()
+        kind = {"content-type": str(number % 100)}
+        info = ObjectInfo(str(number), number, 2, "etag", Attributes(kind))
+        expected.append((os.stat(path), info))
+        cache.put(*expected[-1])
+    found = [cache.get(info.key, status) for status, info in expected]
+    assert found == [info for _, info in expected]
+    assert len({id(info.attributes) for info in found if info}) <= 64 + 4 * 36
+
+
 def test_bounded_and_what_is_in_use_stays(tmp_path: Path) -> None:
     cache = FactCache(0, limit=10)
     statuses = []
