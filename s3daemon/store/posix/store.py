@@ -7,11 +7,12 @@ from pathlib import Path
 
 from zope.interface import implementer
 
-from s3daemon.store.interfaces import IBuckets, IObjects, IStore
+from s3daemon.store.interfaces import IBuckets, IObjects, IStore, IUploads
 from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.durable import Disk, Durability, Hook
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import Probe, probe
+from s3daemon.store.posix.uploads import PosixUploads
 from s3daemon.store.posix.volume import Volume
 
 
@@ -47,6 +48,7 @@ class PosixStore:
         self._volume = Volume(root, self.disk, self.probe)
         self.buckets: IBuckets = PosixBuckets(self._volume)
         self.objects: IObjects = PosixObjects(self._volume)
+        self.uploads: IUploads = PosixUploads(self._volume)
 
     def close(self) -> None:
         """See :meth:`IStore.close`."""

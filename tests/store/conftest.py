@@ -1,0 +1,38 @@
+"""The stores that the contract is checked on: the model and the one on disk."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from s3daemon.store.interfaces import IStore
+from s3daemon.store.memory import MemoryStore
+
+
+def _make(kind: str, root: Path) -> IStore:
+    if kind == "memory":
+        return MemoryStore()
+    from s3daemon.store.posix import PosixStore
+
+    root.mkdir()
+    return PosixStore(root)
+
+
+@pytest.fixture(params=["memory", "posix"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IStore]:
+    """An empty store."""
+    root = tmp_path / "root"
+    made = _make(request.param, root)
+    yield made
+    made.close()
+    # Keys of a thousand levels are more than pytest's own cleaning can take.
+    subprocess.run(["rm", "-rf", str(root)], check=True)
+
+
+@pytest.fixture
+def bucket(store: IStore) -> str:
+    """The name of an empty bucket in it."""
+    return store.buckets.create("bucket", "alice").name
