@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from zope.interface.verify import verifyObject
 
 from s3daemon.store.interfaces import (
     BadBucketName,
@@ -18,7 +19,6 @@ from s3daemon.store.interfaces import (
     NoSuchUpload,
 )
 from tests.store.tools import begin, content, listed, put, put_part
-from zope.interface.verify import verifyObject
 
 #: Names that no directory can have, or that are ours or the file system's.
 BAD_NAMES = [

@@ -104,7 +104,7 @@ def listed(
     folders: bool = False,
     step: int = 1000,
 ) -> list[str]:
-    """Everything a listing gives, page by page: keys, and common prefixes with a ``*`` at the end."""
+    """Everything a listing gives, page by page: keys, and common prefixes with a ``*`` after."""
     found: list[tuple[bytes, str]] = []
     for _ in range(10_000):
         one = page(store, bucket, prefix, delimiter, after, step, folders)
