@@ -10,16 +10,20 @@ import attrs
 import pytest
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
 from s3daemon import config, service
 from s3daemon.auth.users import Directory
 from s3daemon.http.factory import S3Factory
+from s3daemon.http.s3 import Pools
 from s3daemon.service import SETTLE, Root, Storage
+from s3daemon.store.posix import PosixStore
 from s3daemon.store.posix.probe import ProbeError
-from s3daemon.streams.pool import Pool
+from s3daemon.streams.pool import Pool, SynchronousPool
 from s3daemon.toml_file import SettingError
+from tests.support.inmemory import Response, Wire
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> config.Config:
@@ -190,3 +194,95 @@ def test_a_store_in_use_stays_open() -> None:
     assert not store.closed
     assert "do not come back" in events[0]["log_format"]
     go_on.set()
+
+
+# ---------------------------------------------------------------- settings, seen by a client
+
+
+def client(tmp_path: Path, **sections: dict[str, Any]) -> Wire:
+    """A client of the factory that these settings make."""
+    found = settings(tmp_path, **sections)
+    clock = Clock()
+    pools = Pools(SynchronousPool(), SynchronousPool())
+    factory = service.build_factory(found, PosixStore(tmp_path), Directory(), pools, clock)
+    return Wire(factory, clock)
+
+
+def ask(
+    wire: Wire, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, str, Response]:
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=alice/x"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    got = wire.request(method, path, signed, body)
+    code = got.body.partition(b"<Code>")[2].partition(b"</Code>")[0].decode()
+    return got.status, code, got
+
+
+def test_who_may_use_a_directory_without_an_owner(tmp_path: Path) -> None:
+    (tmp_path / "found").mkdir()
+    assert ask(client(tmp_path), "GET", "/found")[0] == 200
+    assert ask(client(tmp_path, auth={"unowned": "everyone"}), "GET", "/found")[0] == 200
+    status, code, _ = ask(client(tmp_path, auth={"unowned": "nobody"}), "GET", "/found")
+    assert (status, code) == (403, "AccessDenied")
+
+
+def test_base_paths_and_what_they_show(tmp_path: Path) -> None:
+    (tmp_path / "buck" / "sub").mkdir(parents=True)
+    wire = client(tmp_path, server={"endpoints": {"/": "alluxio", "/s3": "aws"}})
+    assert b"<Key>sub/</Key>" in ask(wire, "GET", "/buck")[2].body
+    assert b"<Key>" not in ask(wire, "GET", "/s3/buck")[2].body
+
+
+def test_a_bucket_in_the_host_name(tmp_path: Path) -> None:
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "key").write_bytes(b"content")
+    assert ask(client(tmp_path, server={"domains": ["test"]}), "GET", "/key")[2].body == b"content"
+    assert ask(client(tmp_path), "GET", "/key")[1] == "NoSuchBucket"
+
+
+def test_the_region(tmp_path: Path) -> None:
+    (tmp_path / "buck").mkdir()
+    answer = ask(client(tmp_path, server={"region": "eu-north-7"}), "HEAD", "/buck")[2]
+    assert answer.headers["x-amz-bucket-region"] == "eu-north-7"
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"), [({}, "InvalidBucketName"), ({"strict_bucket_names": False}, "")]
+)
+def test_names_of_buckets(tmp_path: Path, limits: dict[str, Any], code: str) -> None:
+    assert ask(client(tmp_path, limits=limits), "PUT", "/Up_per")[1] == code
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"), [({}, ""), ({"metadata_bytes": "5B"}, "MetadataTooLarge")]
+)
+def test_metadata(tmp_path: Path, limits: dict[str, Any], code: str) -> None:
+    (tmp_path / "buck").mkdir()
+    wire = client(tmp_path, limits=limits)
+    assert ask(wire, "PUT", "/buck/key", b"x", x_amz_meta_name="value")[1] == code
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({}, "MalformedXML"), ({"document_bytes": "64KiB"}, "MaxMessageLengthExceeded")],
+)
+def test_documents(tmp_path: Path, limits: dict[str, Any], code: str) -> None:
+    (tmp_path / "buck").mkdir()
+    wire = client(tmp_path, limits=limits)
+    assert ask(wire, "POST", "/buck?delete", b"x" * 65537)[1] == code
+
+
+@pytest.mark.parametrize(("limits", "code"), [({}, "EntityTooSmall"), ({"min_part_size": 1}, "")])
+def test_parts(tmp_path: Path, limits: dict[str, Any], code: str) -> None:
+    (tmp_path / "buck").mkdir()
+    wire = client(tmp_path, limits=limits)
+    begun = ask(wire, "POST", "/buck/key?uploads")[2].body
+    upload = begun.partition(b"<UploadId>")[2].partition(b"</UploadId>")[0].decode()
+    parts = ""
+    for number in (1, 2):
+        path = f"/buck/key?partNumber={number}&uploadId={upload}"
+        etag = ask(wire, "PUT", path, b"part")[2].headers["etag"]
+        parts += f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+    document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+    assert ask(wire, "POST", f"/buck/key?uploadId={upload}", document)[1] == code
