@@ -1,4 +1,4 @@
-"""Cheap clients, so that what is left is the server: wrk, an epoll loop for HEAD, bulk transfers."""
+"""Cheap clients, so that what is left is the server: wrk, a loop for HEAD, bulk transfers."""
 
 from __future__ import annotations
 

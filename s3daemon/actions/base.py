@@ -162,6 +162,14 @@ class UploadAction:
 AnyAction = Action | DocumentAction | UploadAction
 
 __all__ = [
-    "INLINE_BYTES", "Action", "Answer", "AnyAction", "Context", "DocumentAction", "ISink", "Limits",
-    "Slice", "UploadAction",
+    "INLINE_BYTES",
+    "Action",
+    "Answer",
+    "AnyAction",
+    "Context",
+    "DocumentAction",
+    "ISink",
+    "Limits",
+    "Slice",
+    "UploadAction",
 ]

@@ -603,9 +603,7 @@ def test_list(store: IStore, bucket: str) -> None:
     assert uploads_page(store, bucket) == UploadsPage()
     made = [begin(store, bucket, key, ATTRIBUTES, "bob") for key in ("b", "a/c", "a", "é", "a0")]
     assert keys_of(uploads_page(store, bucket)) == ["a", "a/c", "a0", "b", "é"]
-    assert {u.upload_id for u in uploads_page(store, bucket).uploads} == {
-        u.upload_id for u in made
-    }
+    assert {u.upload_id for u in uploads_page(store, bucket).uploads} == {u.upload_id for u in made}
     assert made[0] in uploads_page(store, bucket).uploads
     store.buckets.create("other", None)
     assert uploads_page(store, "other") == UploadsPage()
