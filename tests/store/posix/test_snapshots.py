@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from s3daemon.store.posix import names
+from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot, plain_file, read
 from s3daemon.store.posix.snapshots import Snapshots
 from s3daemon.store.posix.witnesses import Witnesses
@@ -39,7 +40,7 @@ def make(directory: int, *names_on_disk: bytes) -> None:
             os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=directory))
 
 
-def keys(snapshot: Snapshot) -> list[bytes]:
+def keys(snapshot: Snapshot | Chunks) -> list[bytes]:
     return [snapshot.key(index) for index in range(len(snapshot))]
 
 
@@ -265,7 +266,7 @@ def test_who_waits_shares_a_reading_that_began_after_it_came(
     snapshots = Snapshots(now_ns=clock)
     go, started = threading.Event(), threading.Event()
     readings = []
-    results: dict[int, Snapshot] = {}
+    results: dict[int, Snapshot | Chunks] = {}
 
     def segment_of(where: int, name: bytes) -> bytes | None:
         readings.append(name)
