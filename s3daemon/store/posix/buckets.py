@@ -20,7 +20,7 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
     StorageError,
 )
-from s3daemon.store.posix import directories, private
+from s3daemon.store.posix import directories, locks, private
 from s3daemon.store.posix.durable import facts
 from s3daemon.store.posix.emptying import delete_bucket
 from s3daemon.store.posix.metadata import BucketRecord, Record
@@ -100,7 +100,7 @@ class PosixBuckets:
         with volume.bucket(name) as bucket:
             fd = os.open(b".", DIRECTORY, dir_fd=bucket.fd)
             try:
-                if directories.lock(fd) is False:
+                if locks.lock(fd) is False:
                     raise Busy("another program holds a lock on the bucket's directory")
                 old = volume.metadata.load(fd, bucket.home)
                 info = self._info(bucket)

@@ -13,15 +13,14 @@ that does not get it stores its object as a file inside the directory, where the
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import time
 from typing import Literal
 
 import attrs
 
+from s3daemon.store.interfaces import Busy
+from s3daemon.store.posix import locks
 from s3daemon.store.posix.durable import Disk
-from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR, is_natural, needs_record
 from s3daemon.store.posix.paths import (
     DIRECTORY,
@@ -35,7 +34,6 @@ from s3daemon.store.posix.volume import Bucket, Volume
 
 Which = Literal["implicit", "no bucket", "any"]
 
-_HELD_ELSEWHERE = frozenset((errno.EWOULDBLOCK, errno.EAGAIN))
 #: Which directories may be removed: those that a writer made on the way to an object ...
 IMPLICIT: Which = "implicit"
 #: ... those that no CreateBucket made ...
@@ -45,8 +43,6 @@ ANY_EMPTY: Which = "any"
 
 #: Links of a directory without directories in it, on file systems that count them.
 _NO_SUBDIRECTORIES = 2
-_LOCK_TRIES = 50
-_LOCK_PAUSE = 0.002
 
 
 class Directory:
@@ -99,7 +95,7 @@ def make(volume: Volume, bucket: Bucket, segments: Place) -> Directory:
             place = (*place, name)
             if is_new:
                 made.append(place)
-    except OSError:
+    except BaseException:
         if at != bucket.fd:
             os.close(at)
         unmake(volume, bucket, made)
@@ -143,12 +139,10 @@ def _named(volume: Volume, bucket: Bucket, fd: int, name: bytes, segment: bytes)
     if name == segment or not needs_record(segment):
         return fd
     try:
-        record = volume.metadata.load(fd, bucket.home)
-        if record.name is None:
-            named = attrs.evolve(record, name=segment.decode(), implicit=True, damaged=False)
-            volume.metadata.save(fd, bucket.home, named, record)
+        if volume.metadata.load(fd, bucket.home).name is None:
+            _write_implicit(volume, bucket, fd, segment.decode())
             volume.disk.fsync(fd)
-    except OSError:
+    except BaseException:
         os.close(fd)
         raise
     return fd
@@ -157,15 +151,38 @@ def _named(volume: Volume, bucket: Bucket, fd: int, name: bytes, segment: bytes)
 def _mark(volume: Volume, bucket: Bucket, at: int, name: bytes, segment: bytes) -> int:
     """Record that a directory was made for an object; its descriptor."""
     hashed = name != segment and needs_record(segment)
-    record = Record(implicit=True, name=segment.decode() if hashed else None)
-    fd = open_beneath(at, name, DIRECTORY)
     try:
-        volume.metadata.save(fd, bucket.home, record)
+        fd = open_beneath(at, name, DIRECTORY)
+    except OSError as exc:
+        if exc.errno in NOTHING_THERE:  # removed again, and perhaps a file has the name by now
+            raise FileNotFoundError(errno.ENOENT, "a directory was removed", name) from exc
+        raise
+    try:
+        _write_implicit(volume, bucket, fd, segment.decode() if hashed else None)
     except OSError:
+        if locks.try_lock(fd) and _is_at(fd, name, at):
+            try_rmdir(volume.disk, name, at)
         os.close(fd)
-        try_rmdir(volume.disk, name, at)
+        raise
+    except BaseException:
+        os.close(fd)
         raise
     return fd
+
+
+def _write_implicit(volume: Volume, bucket: Bucket, fd: int, name: str | None) -> None:
+    """Add to the record of a directory that it is implicit, and its segment.
+
+    Somebody may have put it as an object since it was made: that must not get lost.
+    """
+    if locks.lock(fd) is False:
+        raise Busy("another program holds a lock on a directory")
+    try:
+        old = volume.metadata.load(fd, bucket.home)
+        record = attrs.evolve(old, implicit=True, name=name or old.name, damaged=False)
+        volume.metadata.save(fd, bucket.home, record, old)
+    finally:
+        locks.unlock(fd)
 
 
 def sync(volume: Volume, bucket: Bucket, directory: Directory) -> None:
@@ -224,7 +241,7 @@ def remove(volume: Volume, bucket: Bucket, place: Place, which: Which) -> bool:
 def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Which) -> bool:
     """The same for a directory that is open; its lock is held until the descriptor is closed."""
     try:
-        if try_lock(fd) is False:
+        if locks.try_lock(fd) is False:
             return False
         record = volume.metadata.load(fd, bucket.home)
         if record.put_ns is not None:
@@ -235,6 +252,8 @@ def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Wh
             return False
         parent = bucket.fd if len(place) == 1 else open_place(bucket.fd, place[:-1], DIRECTORY)
         try:
+            if not _is_at(fd, place[-1], parent):
+                return True  # another has removed it, and what is there now is not locked
             gone = try_rmdir(volume.disk, place[-1], parent)
             if not gone and os.fstat(fd).st_nlink != _NO_SUBDIRECTORIES:
                 # Uploads in a directory that served as a bucket, and are over, leave theirs behind.
@@ -251,30 +270,19 @@ def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Wh
         return False
 
 
-def try_lock(fd: int, tries: int = 1) -> bool | None:
-    """Lock a directory until its descriptor is closed.
-
-    :return: True: it is locked; False: somebody else holds the lock; None: there are no locks here.
-    """
-    for left in reversed(range(tries)):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError as exc:
-            if exc.errno not in _HELD_ELSEWHERE:
-                return None
-            if left:
-                time.sleep(_LOCK_PAUSE)
-    return False
-
-
-def lock(fd: int) -> bool | None:
-    """The same, with some patience: holders are done in microseconds."""
-    return try_lock(fd, _LOCK_TRIES)
+def _is_at(fd: int, name: bytes, dir_fd: int) -> bool:
+    """Whether an open directory has this name."""
+    try:
+        there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(fd))
 
 
 def is_linked(bucket: Bucket, directory: Directory) -> bool:
     """Whether a directory is still where it was opened; under its lock it then stays there."""
+    if not os.fstat(directory.fd).st_nlink:
+        return False
     try:
         fd = open_place(bucket.fd, directory.place, DIRECTORY)
     except OSError as exc:

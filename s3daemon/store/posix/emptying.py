@@ -30,7 +30,7 @@ from contextlib import suppress
 import attrs
 
 from s3daemon.store.interfaces import BucketNotEmpty, Busy, NoSuchBucket
-from s3daemon.store.posix import directories, private
+from s3daemon.store.posix import directories, locks, private
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import RESERVED
 from s3daemon.store.posix.paths import DIRECTORY, NOTHING_THERE, Place, open_place
@@ -132,8 +132,10 @@ def _subdirectories(bucket: Bucket, fd: int) -> Iterator[bytes]:
 
 def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> None:
     """Remove the directory of the bucket itself."""
-    if len(bucket.place) > 1 and directories.lock(bucket.fd) is False:
+    if len(bucket.place) > 1 and locks.lock(bucket.fd) is False:
         raise Busy("another program holds a lock on the bucket's directory")
+    if not volume.is_current(bucket):
+        raise NoSuchBucket(bucket.name)
     record = volume.metadata.load(bucket.fd, bucket.home)
     if record.put_ns is not None:
         raise BucketNotEmpty(bucket.name)  # put as an object of the bucket that it lies in

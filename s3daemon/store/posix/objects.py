@@ -17,7 +17,7 @@ from s3daemon.store.interfaces import (
     ListQuery,
     ObjectInfo,
 )
-from s3daemon.store.posix import directories, metadata, removing
+from s3daemon.store.posix import locks, metadata, removing
 from s3daemon.store.posix.copying import copy_into
 from s3daemon.store.posix.durable import facts
 from s3daemon.store.posix.entryfacts import EntryFacts
@@ -105,7 +105,7 @@ class PosixObjects:
                 try:
                     # A directory's record says more than tags.  For a file the lock only keeps two
                     # from replacing the same spill file, so a foreign one is no reason to refuse.
-                    if directories.lock(found.fd) is False and found.is_directory:
+                    if locks.lock(found.fd) is False and found.is_directory:
                         raise Busy("another program holds a lock on the directory")
                     if os.fstat(found.fd).st_nlink == 0:
                         continue

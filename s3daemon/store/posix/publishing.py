@@ -18,7 +18,7 @@ import stat
 from contextlib import suppress
 
 from s3daemon.store.interfaces import Busy, NoSuchBucket, ObjectExists
-from s3daemon.store.posix import directories, private
+from s3daemon.store.posix import directories, locks, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.names import needs_record
 from s3daemon.store.posix.paths import READ, Place, file_forms
@@ -210,7 +210,7 @@ def unlink_object(volume: Volume, bucket: Bucket, name: bytes, dir_fd: int) -> b
         volume.disk.unlink(name, dir_fd)
         replaced.forget()
         return True
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
     finally:
         replaced.close()
@@ -252,7 +252,7 @@ def _check_folder(volume: Volume, bucket: Bucket, fd: int) -> None:
 
     Where there are no locks, no such record is written either: see :func:`writer.put_folder`.
     """
-    directories.lock(fd)
+    locks.lock(fd)
     if volume.metadata.load(fd, bucket.home).put_ns is not None:
         raise ObjectExists("the key is taken")
 

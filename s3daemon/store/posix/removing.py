@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
-from s3daemon.store.posix import directories, metadata
+from s3daemon.store.interfaces import Busy
+from s3daemon.store.posix import directories, locks, metadata
 from s3daemon.store.posix.names import file_name
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.paths import (
@@ -114,7 +115,8 @@ def _remove_folders(volume: Volume, bucket: Bucket, segments: Place, prune: bool
 
 def _clear_folder(volume: Volume, bucket: Bucket, fd: int) -> bool:
     """Make a directory no object any more; whether it was one."""
-    directories.lock(fd)
+    if locks.lock(fd) is False:
+        raise Busy("another program holds a lock on the directory")
     record = volume.metadata.load(fd, bucket.home)
     found = record.put_ns is not None
     if found or record.tags:

@@ -113,6 +113,8 @@ class Volume:
 
     def is_current(self, bucket: Bucket) -> bool:
         """Whether the bucket's name still leads to the directory that is open."""
+        if not os.fstat(bucket.fd).st_nlink:
+            return False  # while it is being removed, its name may still lead to it
         try:
             with self.bucket(bucket.name) as now:
                 return os.path.sameopenfile(now.fd, bucket.fd)

@@ -18,7 +18,7 @@ from s3daemon.store.interfaces import (
     ObjectInfo,
     Unavailable,
 )
-from s3daemon.store.posix import directories, metadata, resolving
+from s3daemon.store.posix import directories, locks, metadata, resolving
 from s3daemon.store.posix.durable import facts
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import file_name
@@ -200,7 +200,7 @@ def put_folder(
             continue
         written = False
         try:
-            if not directories.lock(directory.fd):
+            if not locks.lock(directory.fd):
                 return None
             if not directories.is_linked(bucket, directory):
                 continue  # pruned before it was locked

@@ -20,7 +20,7 @@ from s3daemon.store.interfaces import (
     Busy,
     NoSuchBucket,
 )
-from s3daemon.store.posix import directories
+from s3daemon.store.posix import locks
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, descriptors, tree
 from tests.store.tools import content, get, listed, put
@@ -351,7 +351,7 @@ def test_two_deleters(disk_store: PosixStore, root: Path) -> None:
 def test_a_locked_bucket_is_busy(
     disk_store: PosixStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directories, "_LOCK_PAUSE", 0)
+    monkeypatch.setattr(locks, "_PAUSE", 0)
     disk_store.buckets.create("bucket:in", "alice")
     fd = os.open(root / "bucket" / "in", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)

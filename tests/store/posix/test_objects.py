@@ -22,7 +22,7 @@ from s3daemon.store.interfaces import (
     OutOfSpace,
     Unavailable,
 )
-from s3daemon.store.posix import directories, metadata, syscalls
+from s3daemon.store.posix import locks, metadata, syscalls
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, Trace, descriptors, tree
 from tests.store.tools import content, copy, get, listed, md5, put
@@ -554,7 +554,7 @@ def test_pruning_goes_round_a_lock(root: Path, disk_store: PosixStore) -> None:
 def test_tags_do_not_wait_for_ever(
     root: Path, disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directories, "_LOCK_PAUSE", 0)
+    monkeypatch.setattr(locks, "_PAUSE", 0)
     put(disk_store, "bucket", "d/k", b"1")
     held = [os.open(bucket_path(root) / name, os.O_RDONLY) for name in ("d", "d/k", ".")]
     for fd in held:
