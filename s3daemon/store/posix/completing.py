@@ -29,7 +29,7 @@ from s3daemon.store.interfaces import (
     PartTooSmall,
     UploadInfo,
 )
-from s3daemon.store.posix import directories, metadata, private
+from s3daemon.store.posix import locks, metadata, private
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
@@ -105,7 +105,7 @@ def lock(upload: UploadDir) -> None:
     :raises Busy: somebody completes it, or aborts it, and does not come to an end.
     """
     for _ in range(_LOOKS):
-        if directories.try_lock(upload.fd) is not False:
+        if locks.try_lock(upload.fd) is not False:
             return
         time.sleep(_PAUSE)
     raise Busy("the upload is being completed by somebody else")
