@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from s3daemon.store.interfaces import Corrupt, NoSuchBucket, NoSuchUpload
-from s3daemon.store.posix import directories, private
+from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.completing import remove_upload
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
@@ -93,7 +93,7 @@ def _expire(volume: Volume, bucket: Bucket, name: bytes, before_ns: int) -> int:
         return 0
     try:
         with open_upload(bucket, text) as upload:
-            if _touched_ns(upload) >= before_ns or directories.try_lock(upload.fd) is False:
+            if _touched_ns(upload) >= before_ns or locks.try_lock(upload.fd) is False:
                 return 0
             if not upload.is_current() or _touched_ns(upload) >= before_ns:
                 return 0
