@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 # The least branch coverage that is accepted, in percent.
-COVERAGE ?= 90
+COVERAGE ?= 95
 
 .PHONY: run install dev check format lint types imports test unit coverage deb clean
 .DEFAULT_GOAL := help
