@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -20,7 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from s3daemon.actions import ACTIONS
-from s3daemon.actions.base import Answer, Context, DocumentAction, Limits, UploadAction
+from s3daemon.actions.base import Action, Answer, Context, DocumentAction, Limits, UploadAction
 from s3daemon.actions.translate import s3_error
 from s3daemon.auth.identity import Identity
 from s3daemon.http import body as bodies
@@ -29,7 +30,7 @@ from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
 from s3daemon.http.sendfile import Pace
 from s3daemon.http.waiting import answer_when_done
-from s3daemon.store.interfaces import BucketInfo, IStore, StorageError
+from s3daemon.store.interfaces import BucketInfo, IAtOnce, IStore, StorageError, WouldBlock
 from s3daemon.streams.pool import IPool, PoolStopped
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
@@ -48,6 +49,9 @@ HEAVY = frozenset(
         "UploadPartCopy",
     }
 )
+
+#: Actions that are tried without a thread first, where the store can tell what would wait.
+AT_ONCE = frozenset({"GetObject", "HeadObject"})
 
 #: Actions whose answer S3 allows to begin with blanks while the work goes on.
 PATIENT = frozenset({"CompleteMultipartUpload", "CopyObject", "UploadPartCopy"})
@@ -116,6 +120,7 @@ class S3Service:
         now_ns: Callable[[], int],
     ) -> None:
         self._store = store
+        self._at_once = store.at_once
         self._authenticate = authenticate
         self._may = may
         self._display_name = display_name
@@ -191,19 +196,11 @@ class S3Service:
         entry.operation = name
         action = ACTIONS[name]
         given = action.parse(s3)
-        context = Context(
-            buckets=self._store.buckets,
-            objects=self._store.objects,
-            uploads=self._store.uploads,
-            caller=caller,
-            operation=name,
-            may=self._may,
-            display_name=self._display_name,
-            limits=self._settings.limits,
-            now_ns=self._now_ns(),
-            region=self._settings.region,
-            expected_owner=s3.headers.get("x-amz-expected-bucket-owner"),
-        )
+        if name in AT_ONCE and self._at_once is not None:
+            with suppress(WouldBlock):
+                context = self._context(self._at_once, s3, caller, name)
+                return cast(Action, action).run(context, given)
+        context = self._context(self._store, s3, caller, name)
         if isinstance(action, UploadAction):
             return await self._upload(request, s3, action, context, given)
         pool = self._pools.heavy if name in HEAVY else self._pools.light
@@ -228,6 +225,23 @@ class S3Service:
                 ),
             )
         return await job
+
+    def _context(
+        self, store: IStore | IAtOnce, s3: S3Request, caller: Identity, name: str
+    ) -> Context:
+        return Context(
+            buckets=store.buckets,
+            objects=store.objects,
+            uploads=self._store.uploads,
+            caller=caller,
+            operation=name,
+            may=self._may,
+            display_name=self._display_name,
+            limits=self._settings.limits,
+            now_ns=self._now_ns(),
+            region=self._settings.region,
+            expected_owner=s3.headers.get("x-amz-expected-bucket-owner"),
+        )
 
     async def _document(self, request: Request, s3: S3Request) -> bytes:
         document: bytes = await request.body.read(self._settings.limits.document)

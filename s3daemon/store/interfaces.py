@@ -457,12 +457,28 @@ class IUploads(Interface):
         """
 
 
+class WouldBlock(Exception):
+    """Not without waiting: do it on a thread.  Only :class:`IAtOnce` says this."""
+
+
+class IAtOnce(Interface):
+    """What a store can answer without ever waiting, on the reactor's own thread.
+
+    ``buckets.get``, ``objects.open`` and ``objects.stat``, and ``read`` of a reader opened here;
+    each raises :class:`WouldBlock` where it is not certain of its answer, with no other error.
+    """
+
+    buckets: IBuckets = Attribute("IBuckets")
+    objects: IObjects = Attribute("IObjects")
+
+
 class IStore(Interface):
     """A whole store."""
 
     buckets: IBuckets = Attribute("IBuckets")
     objects: IObjects = Attribute("IObjects")
     uploads: IUploads = Attribute("IUploads")
+    at_once: IAtOnce | None = Attribute("IAtOnce, or None where nobody can tell what would wait.")
 
     def close() -> None:
         """Let go of descriptors; afterwards nothing may be called."""

@@ -19,6 +19,7 @@ from s3daemon.store.interfaces import (
     BucketExists,
     BucketInfo,
     BucketNotEmpty,
+    IAtOnce,
     IBuckets,
     IObjects,
     IStore,
@@ -108,6 +109,7 @@ class MemoryStore:
         lock = threading.RLock()
         self.buckets: IBuckets = MemoryBuckets(tree, lock)
         self.objects: IObjects = MemoryObjects(tree, lock)
+        self.at_once: IAtOnce | None = None
         self.uploads: IUploads = MemoryUploads(tree, lock)
 
     def close(self) -> None:

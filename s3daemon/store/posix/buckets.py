@@ -20,12 +20,17 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
     StorageError,
 )
-from s3daemon.store.posix import directories, locks, private
+from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.durable import facts
 from s3daemon.store.posix.emptying import delete_bucket
 from s3daemon.store.posix.metadata import BucketRecord, Record
 from s3daemon.store.posix.paths import DIRECTORY, bucket_place, is_listed_bucket
+from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS
 from s3daemon.store.posix.volume import Bucket, Volume
+
+#: Name -> (device, inode, ctime) of a bucket's directory, and what its record said then.
+RecentBuckets = dict[str, tuple[tuple[int, int, int], BucketInfo]]
+_MOST_RECENT = 4096
 
 _NO_RENAME_NEW = frozenset((errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EXDEV))
 
@@ -34,8 +39,9 @@ _NO_RENAME_NEW = frozenset((errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.
 class PosixBuckets:
     """Buckets of a :class:`s3daemon.store.posix.store.PosixStore`."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, recent: RecentBuckets | None = None) -> None:
         self._volume = volume
+        self.recent: RecentBuckets = {} if recent is None else recent
 
     @facts
     def list(self) -> Sequence[BucketInfo]:
@@ -60,7 +66,10 @@ class PosixBuckets:
     def get(self, name: str) -> BucketInfo:
         """See :meth:`IBuckets.get`."""
         with self._volume.bucket(name) as bucket:
-            return self._info(bucket)
+            status = os.fstat(bucket.fd)
+            info = self._info(bucket)
+        self._remember(status, info)
+        return info
 
     @facts
     def create(self, name: str, owner: str | None) -> BucketInfo:
@@ -110,6 +119,15 @@ class PosixBuckets:
             finally:
                 os.close(fd)
 
+    def _remember(self, status: os.stat_result, info: BucketInfo) -> None:
+        """Remember a bucket, unless it may have changed since without another stamp."""
+        changed_ns = max(status.st_ctime_ns, status.st_mtime_ns)
+        if time.time_ns() - changed_ns <= DEFAULT_WINDOW_NS:
+            return
+        if len(self.recent) >= _MOST_RECENT:
+            self.recent.clear()
+        self.recent[info.name] = ((status.st_dev, status.st_ino, status.st_ctime_ns), info)
+
     def _info(self, bucket: Bucket) -> BucketInfo:
         said = self._volume.metadata.load(bucket.fd, bucket.home).bucket
         if said is None:
@@ -137,7 +155,7 @@ class PosixBuckets:
                 self._make_in_place(name, dir_fd, home, said)
                 disk.rmdir(staged, home)
         except BaseException:
-            directories.try_rmdir(disk, staged, home)
+            private.try_rmdir(disk, staged, home)
             raise
         disk.fsync(dir_fd)
 
@@ -149,7 +167,7 @@ class PosixBuckets:
         try:
             self._record(name, dir_fd, home, said)
         except OSError:
-            directories.try_rmdir(self._volume.disk, name, dir_fd)
+            private.try_rmdir(self._volume.disk, name, dir_fd)
             raise
 
     def _record(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:

@@ -21,11 +21,12 @@ from s3daemon.store.posix import locks, metadata, removing
 from s3daemon.store.posix.copying import copy_into
 from s3daemon.store.posix.durable import facts
 from s3daemon.store.posix.entryfacts import EntryFacts
+from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.metadata import EMPTY_ETAG, Record
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.reader import PosixReader
 from s3daemon.store.posix.resolving import Found, find
-from s3daemon.store.posix.snapshots import Snapshots
+from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS, Snapshots
 from s3daemon.store.posix.volume import Bucket, Volume
 from s3daemon.store.posix.walk import list_objects
 from s3daemon.store.posix.writer import PosixWriter
@@ -38,9 +39,10 @@ _TRIES = 20
 class PosixObjects:
     """Objects of a :class:`s3daemon.store.posix.store.PosixStore`."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, recent: FactCache | None = None) -> None:
         self._volume = volume
         self._snapshots = Snapshots()
+        self.recent = FactCache(DEFAULT_WINDOW_NS) if recent is None else recent
 
     @facts
     def open(self, bucket: str, key: str) -> IReader:
@@ -50,7 +52,9 @@ class PosixObjects:
         if found.is_directory:
             os.close(found.fd)
             return PosixReader(_info(key, found, record), -1)
-        return PosixReader(metadata.object_info(key, found.st, record), found.fd)
+        info = metadata.object_info(key, found.st, record)
+        self.recent.put(found.st, info)
+        return PosixReader(info, found.fd)
 
     @facts
     def stat(self, bucket: str, key: str) -> ObjectInfo:
@@ -58,7 +62,10 @@ class PosixObjects:
         with self._volume.bucket(bucket) as at:
             found, record = self._current(at, key)
         os.close(found.fd)
-        return _info(key, found, record)
+        info = _info(key, found, record)
+        if not found.is_directory:
+            self.recent.put(found.st, info)
+        return info
 
     @facts
     def create(

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from zope.interface import implementer
 
-from s3daemon.store.interfaces import IBuckets, IObjects, IStore, IUploads
+from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads
+from s3daemon.store.posix.at_once import AtOnce
 from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.durable import Disk, Durability, Hook
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import Probe, probe
 from s3daemon.store.posix.uploads import PosixUploads
 from s3daemon.store.posix.volume import Volume
+from s3daemon.store.posix.watches import is_local
 
 
 @implementer(IStore)
@@ -32,6 +34,7 @@ class PosixStore:
     :ivar buckets: :class:`IBuckets`.
     :ivar objects: :class:`IObjects`.
     :ivar uploads: :class:`IUploads`.
+    :ivar at_once: what needs no waiting, on file systems that can tell; else None.
     :ivar probe: what the file system can do.
     :ivar disk: the gate for changes; counts what failed to reach the device.
     """
@@ -46,9 +49,13 @@ class PosixStore:
         self.probe = probe(root) if known is None else known
         self.disk = Disk(durability, hooks)
         self._volume = Volume(root, self.disk, self.probe)
-        self.buckets: IBuckets = PosixBuckets(self._volume)
-        self.objects: IObjects = PosixObjects(self._volume)
+        buckets, objects = PosixBuckets(self._volume), PosixObjects(self._volume)
+        self.buckets: IBuckets = buckets
+        self.objects: IObjects = objects
         self.uploads: IUploads = PosixUploads(self._volume)
+        self.at_once: IAtOnce | None = None
+        if self.probe.openat2 and is_local(self._volume.fd):
+            self.at_once = AtOnce(self._volume, buckets, objects)
 
     def close(self) -> None:
         """See :meth:`IStore.close`."""

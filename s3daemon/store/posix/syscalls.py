@@ -1,6 +1,7 @@
-"""System calls that the standard library lacks, openat2(2) and renameat2(2), or is slow at.
+"""System calls by directory descriptor and name, all bytes, with positional arguments.
 
-All raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
+Some of them, openat2(2) and renameat2(2), the standard library lacks, and one it is slow at.  All
+raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
 does not have them.  The interpreter lock is released meanwhile.
 """
 
@@ -18,6 +19,8 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_NO_MAGICLINKS = 0x02
 #: openat2(2): no symbolic link is followed at all.
 RESOLVE_NO_SYMLINKS = 0x04
+#: openat2(2): only as far as the kernel has it in memory; else EAGAIN.
+RESOLVE_CACHED = 0x20
 
 #: openat2(2) is newer than the point where all architectures took the same numbers.
 _SYS_OPENAT2 = 437
@@ -98,3 +101,51 @@ def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: 
     if call(source_dir, source, target_dir, target, ctypes.c_uint(_RENAME_NOREPLACE)) < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), target)
+
+
+def open_at(name: bytes, flags: int, dir_fd: int) -> int:
+    """Open a name in a directory; the descriptor is close-on-exec.  openat(2)"""
+    return os.open(name, flags | os.O_CLOEXEC | os.O_NOCTTY, 0o666, dir_fd=dir_fd)
+
+
+def flush(fd: int) -> None:
+    """Make the file system take what was written, as closing a file does on NFS and FUSE."""
+    os.close(os.dup(fd))
+
+
+def set_mtime(fd: int, modified_ns: int) -> None:
+    """Set the times of modification and access.  futimens(3)"""
+    os.utime(fd, ns=(modified_ns, modified_ns))
+
+
+def link_fd(fd: int, name: bytes, dir_fd: int) -> None:
+    """Give an open file a name.  linkat(2), AT_SYMLINK_FOLLOW through /proc."""
+    # Python follows the link in /proc only when it is given a source directory as well.
+    os.link(
+        b"/proc/self/fd/%d" % fd, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=True
+    )
+
+
+def link(name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
+    """Give a file a further name.  linkat(2)"""
+    os.link(name, new, src_dir_fd=dir_fd, dst_dir_fd=new_dir_fd, follow_symlinks=False)
+
+
+def rename(name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
+    """Rename, in place of what has the new name.  renameat(2)"""
+    os.rename(name, new, src_dir_fd=dir_fd, dst_dir_fd=new_dir_fd)
+
+
+def unlink(name: bytes, dir_fd: int) -> None:
+    """Remove a name of a file.  unlinkat(2)"""
+    os.unlink(name, dir_fd=dir_fd)
+
+
+def mkdir(name: bytes, dir_fd: int) -> None:
+    """Make a directory.  mkdirat(2)"""
+    os.mkdir(name, 0o777, dir_fd=dir_fd)
+
+
+def rmdir(name: bytes, dir_fd: int) -> None:
+    """Remove an empty directory.  unlinkat(2), AT_REMOVEDIR"""
+    os.rmdir(name, dir_fd=dir_fd)
