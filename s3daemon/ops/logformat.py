@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+from functools import lru_cache
 from typing import TextIO
 
 from twisted.logger import (
@@ -17,6 +18,7 @@ from twisted.logger import (
     LogLevel,
     LogLevelFilterPredicate,
     eventAsText,
+    formatEvent,
 )
 
 
@@ -25,16 +27,29 @@ def line(event: LogEvent) -> str | None:
 
     Line ends within it, of tracebacks most often, become `` | ``.
     """
-    text = eventAsText(event, includeTraceback=True, includeTimestamp=False, includeSystem=False)
-    text = " | ".join(part.rstrip() for part in text.splitlines() if part.strip())
+    if "log_failure" in event:
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+    else:
+        text = formatEvent(event)
+    if not text.isprintable():
+        text = " | ".join(part.rstrip() for part in text.splitlines() if part.strip())
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     if not text:
         return None
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    time = datetime.datetime.fromtimestamp(event.get("log_time", 0.0), datetime.UTC)
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    time = event.get("log_time", 0.0)
+    second = int(time // 1)
     level: object = event.get("log_level")
     name = getattr(level, "name", "info")
-    return f"{stamp} {name} {event.get('log_namespace') or '-'} {text}\n"
+    milliseconds = int((time - second) * 1000)
+    return (
+        f"{_second(second)}.{milliseconds:03d}Z {name} {event.get('log_namespace') or '-'} {text}\n"
+    )
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    """The date and time of a second; most lines share theirs with the line before."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def observer(level: str = "info", out: TextIO | None = None) -> ILogObserver:
