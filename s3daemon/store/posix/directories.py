@@ -19,8 +19,7 @@ from typing import Literal
 import attrs
 
 from s3daemon.store.interfaces import Busy
-from s3daemon.store.posix import locks
-from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.names import UPLOADS_DIR, is_natural, needs_record
 from s3daemon.store.posix.paths import (
     DIRECTORY,
@@ -161,7 +160,7 @@ def _mark(volume: Volume, bucket: Bucket, at: int, name: bytes, segment: bytes) 
         _write_implicit(volume, bucket, fd, segment.decode() if hashed else None)
     except OSError:
         if locks.try_lock(fd) and _is_at(fd, name, at):
-            try_rmdir(volume.disk, name, at)
+            private.try_rmdir(volume.disk, name, at)
         os.close(fd)
         raise
     except BaseException:
@@ -254,10 +253,10 @@ def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Wh
         try:
             if not _is_at(fd, place[-1], parent):
                 return True  # another has removed it, and what is there now is not locked
-            gone = try_rmdir(volume.disk, place[-1], parent)
+            gone = private.try_rmdir(volume.disk, place[-1], parent)
             if not gone and os.fstat(fd).st_nlink != _NO_SUBDIRECTORIES:
                 # Uploads in a directory that served as a bucket, and are over, leave theirs behind.
-                gone = try_rmdir(volume.disk, UPLOADS_DIR, fd) and try_rmdir(
+                gone = private.try_rmdir(volume.disk, UPLOADS_DIR, fd) and private.try_rmdir(
                     volume.disk, place[-1], parent
                 )
         finally:
@@ -293,12 +292,3 @@ def is_linked(bucket: Bucket, directory: Directory) -> bool:
         return os.path.sameopenfile(fd, directory.fd)
     finally:
         os.close(fd)
-
-
-def try_rmdir(disk: Disk, name: bytes, dir_fd: int) -> bool:
-    """Remove a directory if it is empty; whether it was."""
-    try:
-        disk.rmdir(name, dir_fd)
-    except OSError:
-        return False
-    return True

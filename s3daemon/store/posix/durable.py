@@ -120,17 +120,17 @@ class Disk:
 
     def open_temp(self, dir_fd: int) -> int:
         """An unnamed file on the file system of a directory, open for both.  open(2), O_TMPFILE."""
-        return self._do("open_temp", _open, b".", os.O_TMPFILE | os.O_RDWR, dir_fd)
+        return self._do("open_temp", syscalls.open_at, b".", os.O_TMPFILE | os.O_RDWR, dir_fd)
 
     def create(self, name: bytes, dir_fd: int) -> int:
         """A new file, open for both.  :raises FileExistsError:"""
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW
-        return self._do("create", _open, name, flags, dir_fd)
+        return self._do("create", syscalls.open_at, name, flags, dir_fd)
 
     def open_or_create(self, name: bytes, dir_fd: int) -> int:
         """A file, open for both, made if it is missing."""
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
-        return self._do("open_or_create", _open, name, flags, dir_fd)
+        return self._do("open_or_create", syscalls.open_at, name, flags, dir_fd)
 
     def write(self, fd: int, pieces: Sequence[bytes]) -> int:
         """Write all pieces at the file's position; how many bytes that was.  writev(2)"""
@@ -218,7 +218,7 @@ class Disk:
 
     def set_modified(self, fd: int, modified_ns: int) -> None:
         """Set the time of the last modification, and of the last access.  futimens(3)"""
-        self._do("set_modified", _utime, fd, modified_ns)
+        self._do("set_modified", syscalls.set_mtime, fd, modified_ns)
 
     def settle(self, fd: int) -> None:
         """Bring a written file where its loss would be noticed: before it is published.
@@ -229,7 +229,7 @@ class Disk:
         if self.durability == "strict":
             self.fsync(fd)
         else:
-            self._do("flush", _flush, fd)
+            self._do("flush", syscalls.flush, fd)
 
     def fsync(self, fd: int) -> None:
         """Make a file or a directory durable (strict), or do nothing (relaxed).  fsync(2)
@@ -251,15 +251,15 @@ class Disk:
 
         Needs /proc.  linkat(2), AT_SYMLINK_FOLLOW.  :raises FileExistsError:
         """
-        self._do("link_fd", _link_fd, fd, name, dir_fd)
+        self._do("link_fd", syscalls.link_fd, fd, name, dir_fd)
 
     def link(self, name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
         """Give a file a further name.  linkat(2).  :raises FileExistsError:"""
-        self._do("link", _link, name, dir_fd, new, new_dir_fd)
+        self._do("link", syscalls.link, name, dir_fd, new, new_dir_fd)
 
     def rename(self, name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
         """Rename, in place of what has the new name.  renameat(2)"""
-        self._do("rename", _rename, name, dir_fd, new, new_dir_fd)
+        self._do("rename", syscalls.rename, name, dir_fd, new, new_dir_fd)
 
     def rename_new(self, name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
         """Rename, if the new name is free.  renameat2(2).  :raises FileExistsError:
@@ -270,55 +270,16 @@ class Disk:
 
     def unlink(self, name: bytes, dir_fd: int) -> None:
         """Remove a name of a file.  unlinkat(2)"""
-        self._do("unlink", _unlink, name, dir_fd)
+        self._do("unlink", syscalls.unlink, name, dir_fd)
 
     def mkdir(self, name: bytes, dir_fd: int) -> None:
         """Make a directory.  mkdirat(2).  :raises FileExistsError:"""
-        self._do("mkdir", _mkdir, name, dir_fd)
+        self._do("mkdir", syscalls.mkdir, name, dir_fd)
 
     def rmdir(self, name: bytes, dir_fd: int) -> None:
         """Remove a directory that is empty: the kernel looks and removes in one step.  rmdir(2)"""
-        self._do("rmdir", _rmdir, name, dir_fd)
+        self._do("rmdir", syscalls.rmdir, name, dir_fd)
 
     def close(self, fd: int) -> None:
         """Close a file that was written; an error means that bytes may be missing.  close(2)"""
         self._do("close", os.close, fd)
-
-
-def _open(name: bytes, flags: int, dir_fd: int) -> int:
-    return os.open(name, flags | os.O_CLOEXEC | os.O_NOCTTY, 0o666, dir_fd=dir_fd)
-
-
-def _flush(fd: int) -> None:
-    os.close(os.dup(fd))
-
-
-def _utime(fd: int, modified_ns: int) -> None:
-    os.utime(fd, ns=(modified_ns, modified_ns))
-
-
-def _link_fd(fd: int, name: bytes, dir_fd: int) -> None:
-    # Python follows the link in /proc only when it is given a source directory as well.
-    os.link(
-        b"/proc/self/fd/%d" % fd, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=True
-    )
-
-
-def _link(name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
-    os.link(name, new, src_dir_fd=dir_fd, dst_dir_fd=new_dir_fd, follow_symlinks=False)
-
-
-def _rename(name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
-    os.rename(name, new, src_dir_fd=dir_fd, dst_dir_fd=new_dir_fd)
-
-
-def _unlink(name: bytes, dir_fd: int) -> None:
-    os.unlink(name, dir_fd=dir_fd)
-
-
-def _mkdir(name: bytes, dir_fd: int) -> None:
-    os.mkdir(name, 0o777, dir_fd=dir_fd)
-
-
-def _rmdir(name: bytes, dir_fd: int) -> None:
-    os.rmdir(name, dir_fd=dir_fd)

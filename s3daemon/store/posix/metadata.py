@@ -1,27 +1,6 @@
 """The packed record: everything S3 knows of a file or directory beside its bytes.
 
-It is one JSON object in the extended attribute ``user.s3gate``, in UTF-8, so that all of it changes
-in one step and is read by one call.  Fields, all but ``v`` absent where there is nothing to say:
-
-==========  =====================================================================================
-v           version of the format, 1
-etag        ETag of the content, without quotes
-stamp       [size, mtime in ns, inode] of the content that ``etag`` and the next three speak of
-parts       part sizes, run-length coded: [[size, count], ...]
-upload      id of the multipart upload that made the content
-checksums   further checksums of the content
-sys         system headers by lower-case name
-meta        user metadata by lower-case name without ``x-amz-meta-``
-tags        [[key, value], ...]
-owner       canonical id of who put the object
-name        the key segment, where the name on disk holds only its digest
-implicit    true: a directory that was made because something was put below it
-object      [time in ns]: a directory that is itself an object, and when it was put
-bucket      {"owner", "created", "tags"}: a directory that CreateBucket made
-spill       name of the file that holds the whole record when it is too long for the attribute
-==========  =====================================================================================
-
-Fields that a later version adds are kept when a record is written again.
+How it is written is the business of :mod:`packing`.
 
 **The truth wins over the record.**  A record speaks of a content only while the stamp is that of
 the file.  Otherwise the file was changed outside S3: the ETag is then a token made of what the
@@ -30,7 +9,6 @@ kernel says, with a dash, which no client takes for an MD5; it changes whenever 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -40,8 +18,6 @@ import attrs
 
 from s3daemon.store.interfaces import Attributes, ObjectInfo
 
-VERSION = 1
-
 #: S3 user guide, "Amazon S3 multipart upload limits".
 MAX_PARTS = 10_000
 
@@ -50,15 +26,7 @@ EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 
 Tags = tuple[tuple[str, str], ...]
 
-_NOTHING: Mapping[str, Any] = {}
-_KNOWN = frozenset(
-    (
-        *("v", "etag", "stamp", "parts", "upload", "checksums", "sys", "meta", "tags", "owner"),
-        *("name", "implicit", "object", "bucket", "spill"),
-    )
-)
-_decoder = json.JSONDecoder()
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+NOTHING: Mapping[str, Any] = {}
 
 
 @attrs.frozen
@@ -72,7 +40,7 @@ class BucketRecord:
 
 @attrs.frozen
 class Record:
-    """A record; the fields are those of the module's table.
+    """A record; the fields are those of the table in :mod:`packing`.
 
     :ivar stamp: (size, mtime in ns, inode), or None.
     :ivar parts: run-length coded: (size, count) each.
@@ -85,9 +53,9 @@ class Record:
     stamp: tuple[int, int, int] | None = None
     parts: tuple[tuple[int, int], ...] = ()
     upload_id: str | None = None
-    checksums: Mapping[str, Any] = _NOTHING
-    system: Mapping[str, str] = _NOTHING
-    metadata: Mapping[str, str] = _NOTHING
+    checksums: Mapping[str, Any] = NOTHING
+    system: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = NOTHING
     tags: Tags = ()
     owner: str | None = None
     name: str | None = None
@@ -95,7 +63,7 @@ class Record:
     put_ns: int | None = None
     bucket: BucketRecord | None = None
     spill: str | None = None
-    extra: Mapping[str, Any] = _NOTHING
+    extra: Mapping[str, Any] = NOTHING
     damaged: bool = False
 
     @property
@@ -105,7 +73,7 @@ class Record:
 
 
 EMPTY = Record()
-_DAMAGED = Record(damaged=True)
+DAMAGED = Record(damaged=True)
 
 
 def object_record(
@@ -184,45 +152,6 @@ def part_sizes(runs: Iterable[tuple[int, int]]) -> tuple[int, ...]:
     return tuple(size for size, count in runs for _ in range(count))
 
 
-# ---------------------------------------------------------------- JSON
-
-
-def dump(record: Record) -> bytes:
-    """The record as it is on disk."""
-    fields: dict[str, Any] = {"v": VERSION}
-    if record.etag is not None:
-        fields["etag"] = record.etag
-    if record.stamp is not None:
-        fields["stamp"] = record.stamp
-    if record.parts:
-        fields["parts"] = record.parts
-    if record.upload_id is not None:
-        fields["upload"] = record.upload_id
-    if record.checksums:
-        fields["checksums"] = record.checksums
-    if record.system:
-        fields["sys"] = record.system
-    if record.metadata:
-        fields["meta"] = record.metadata
-    if record.tags:
-        fields["tags"] = record.tags
-    if record.owner is not None:
-        fields["owner"] = record.owner
-    if record.name is not None:
-        fields["name"] = record.name
-    if record.implicit:
-        fields["implicit"] = True
-    if record.put_ns is not None:
-        fields["object"] = [record.put_ns]
-    if record.bucket is not None:
-        fields["bucket"] = _dump_bucket(record.bucket)
-    if record.spill is not None:
-        fields["spill"] = record.spill
-    if record.extra:
-        fields.update(record.extra)
-    return _encoder.encode(fields).encode("utf-8", "surrogatepass")
-
-
 def core(record: Record, spill: str) -> Record:
     """What stays in the attribute when the whole record is in a spill file.
 
@@ -237,90 +166,3 @@ def core(record: Record, spill: str) -> Record:
         put_ns=record.put_ns,
         spill=spill,
     )
-
-
-def parse(raw: bytes) -> Record:
-    """The record in these bytes; a damaged one where they are none (or of a later format).
-
-    An object must stay servable whatever somebody wrote into its attribute.
-    """
-    try:
-        text = raw.decode("utf-8", "surrogatepass")
-        fields, end = _decoder.raw_decode(text)
-        if end != len(text) or fields["v"] != VERSION:
-            return _DAMAGED
-        get = fields.get
-        raw_stamp = get("stamp")
-        raw_parts = get("parts")
-        raw_tags = get("tags")
-        raw_object = get("object")
-        raw_bucket = get("bucket")
-        extra = _NOTHING
-        if not _KNOWN.issuperset(fields):
-            extra = {name: fields[name] for name in fields if name not in _KNOWN}
-        return Record(
-            _text(get("etag")),
-            None if raw_stamp is None else (raw_stamp[0], raw_stamp[1], raw_stamp[2]),
-            () if raw_parts is None else _parse_parts(raw_parts),
-            _text(get("upload")),
-            get("checksums", _NOTHING),
-            _texts(get("sys", _NOTHING)),
-            _texts(get("meta", _NOTHING)),
-            () if raw_tags is None else _parse_tags(raw_tags),
-            _text(get("owner")),
-            _text(get("name")),
-            get("implicit", False) is True,
-            None if raw_object is None else int(raw_object[0]),
-            None if raw_bucket is None else _parse_bucket(raw_bucket),
-            _text(get("spill")),
-            extra,
-        )
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return _DAMAGED
-
-
-def _dump_bucket(bucket: BucketRecord) -> dict[str, Any]:
-    fields: dict[str, Any] = {"created": bucket.created_ns}
-    if bucket.owner is not None:
-        fields["owner"] = bucket.owner
-    if bucket.tags is not None:
-        fields["tags"] = bucket.tags
-    return fields
-
-
-def _parse_bucket(fields: Mapping[str, Any]) -> BucketRecord:
-    tags = fields.get("tags")
-    return BucketRecord(
-        _text(fields.get("owner")),
-        int(fields["created"]),
-        None if tags is None else _parse_tags(tags),
-    )
-
-
-def _parse_parts(runs: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
-    parts = tuple((int(size), int(count)) for size, count in runs)
-    if sum(count for _, count in parts) > MAX_PARTS:
-        raise ValueError("more parts than an object can have")
-    return parts
-
-
-def _parse_tags(pairs: Iterable[Sequence[str]]) -> Tags:
-    tags = tuple((key, value) for key, value in pairs)
-    for key, value in tags:
-        if type(key) is not str or type(value) is not str:
-            raise TypeError("a tag is not text")
-    return tags
-
-
-def _text(value: Any) -> str | None:
-    if value is None or type(value) is str:
-        return value
-    raise TypeError("a field is not text")
-
-
-def _texts(value: Mapping[str, Any]) -> Mapping[str, str]:
-    # JSON has made sure that the names are text.
-    for text in value.values():
-        if type(text) is not str:
-            raise TypeError("a field is not text")
-    return value

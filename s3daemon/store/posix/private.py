@@ -45,6 +45,15 @@ def make(disk: Disk, home: int, path: bytes) -> None:
     disk.fsync(home)
 
 
+def try_rmdir(disk: Disk, name: bytes, dir_fd: int) -> bool:
+    """Remove a directory if it is empty; whether it was."""
+    try:
+        disk.rmdir(name, dir_fd)
+    except OSError:
+        return False
+    return True
+
+
 def remove_tree(disk: Disk, name: bytes, dir_fd: int) -> None:
     """Remove a file, or a directory with everything in it; no link is followed.
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+from functools import lru_cache
 from typing import Protocol
 
 import attrs
 
-from s3daemon.store.posix import metadata, private
+from s3daemon.store.posix import metadata, packing, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.syscalls import XattrReader
@@ -25,6 +26,10 @@ _ATTRIBUTE = ATTRIBUTE.encode()
 
 #: Records of this size fit into every attribute: if they do not, the device is full.
 _ALWAYS_FITS = 512
+
+#: How many records are remembered, and up to which size.
+_REMEMBERED = 2048
+_SHORT = 1024
 
 _TOO_LONG = frozenset((errno.ENOSPC, errno.E2BIG, errno.ERANGE))
 _ABSENT = frozenset((errno.ENODATA, errno.ENOTSUP))
@@ -64,6 +69,7 @@ class XattrMetadata:
         self._disk = disk
         self.limit = limit
         self._reader = XattrReader()
+        self._parse_again = lru_cache(maxsize=_REMEMBERED)(packing.parse)
 
     def load(self, fd: int, home: int) -> Record:
         """See :meth:`MetadataStore.load`."""
@@ -73,7 +79,8 @@ class XattrMetadata:
             if exc.errno in _ABSENT:
                 return metadata.EMPTY
             raise
-        record = metadata.parse(raw)
+        # What is read again and again is parsed once: the attribute itself is read every time.
+        record = self._parse_again(raw) if len(raw) <= _SHORT else packing.parse(raw)
         while record.spill is not None:
             whole = _read_spill(home, record.spill)
             if whole is not None:
@@ -83,17 +90,17 @@ class XattrMetadata:
             again = os.getxattr(fd, ATTRIBUTE)
             if again == raw:
                 return attrs.evolve(record, damaged=True)
-            raw, record = again, metadata.parse(again)
+            raw, record = again, packing.parse(again)
         return record
 
     def save(self, fd: int, home: int, record: Record, old: Record = metadata.EMPTY) -> None:
         """See :meth:`MetadataStore.save`."""
-        raw = metadata.dump(attrs.evolve(record, spill=None) if record.spill else record)
+        raw = packing.dump(attrs.evolve(record, spill=None) if record.spill else record)
         if len(raw) > self.limit or not self._fits(fd, raw):
             name = private.unique()
             self._write_spill(home, name, raw)
             try:
-                brief = metadata.dump(metadata.core(record, name.decode()))
+                brief = packing.dump(metadata.core(record, name.decode()))
                 self._disk.set_xattr(fd, ATTRIBUTE, brief)
             except OSError:
                 self._disk.unlink(private.SPILL + b"/" + name, home)
@@ -157,6 +164,6 @@ def _read_spill(home: int, name: str) -> Record | None:
             raw += piece
             if len(raw) > _MAX_SPILL_BYTES:
                 return None
-        return metadata.parse(raw)
+        return packing.parse(raw)
     finally:
         os.close(fd)

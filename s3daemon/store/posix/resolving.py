@@ -62,7 +62,7 @@ def find(volume: Volume, bucket: Bucket, key: str) -> Found:
     plain = is_plain(path)
     found = _open_file(bucket.fd, path) if plain else None
     if found is None:
-        found = find_file(bucket.fd, segments)
+        found = find_file(bucket.fd, segments, tried=segments if plain else None)
         if found is None and is_folder_key(segments):
             found = _find_folder(volume, bucket, segments[:-1])
         if found is None and plain:
@@ -88,9 +88,11 @@ def is_taken(volume: Volume, bucket: Bucket, segments: Place) -> bool:
         os.close(found.fd)
 
 
-def find_file(bucket_fd: int, segments: Place) -> Found | None:
-    """The regular file of a key, in whatever form it is."""
+def find_file(bucket_fd: int, segments: Place, tried: Place | None = None) -> Found | None:
+    """The regular file of a key, in whatever form it is, but for a place that was tried."""
     for place in file_places(bucket_fd, segments):
+        if place == tried:
+            continue
         try:
             fd = open_place(bucket_fd, place, READ)
         except OSError as exc:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3daemon.store.interfaces import Attributes
-from s3daemon.store.posix import metadata
+from s3daemon.store.posix import metadata, packing
 from s3daemon.store.posix.metadata import BucketRecord, Record
 
 numbers = st.integers(min_value=0, max_value=2**64)
@@ -44,20 +44,20 @@ records = st.builds(
 
 @given(records)
 def test_what_is_dumped_is_parsed(record: Record) -> None:
-    assert metadata.parse(metadata.dump(record)) == record
+    assert packing.parse(packing.dump(record)) == record
 
 
 def test_on_disk_it_is_short() -> None:
     record = Record(etag="e", stamp=(1, 2, 3), system={"content-type": "text/ä"}, owner="o")
-    assert metadata.dump(record) == (
+    assert packing.dump(record) == (
         '{"v":1,"etag":"e","stamp":[1,2,3],"sys":{"content-type":"text/ä"},"owner":"o"}'.encode()
     )
-    assert metadata.dump(metadata.EMPTY) == b'{"v":1}'
+    assert packing.dump(metadata.EMPTY) == b'{"v":1}'
 
 
 @given(st.binary(max_size=40))
 def test_bytes_that_are_no_record(raw: bytes) -> None:
-    assert metadata.parse(raw) == Record(damaged=True)
+    assert packing.parse(raw) == Record(damaged=True)
 
 
 json_values = st.recursive(
@@ -65,13 +65,13 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = [field for field in sorted(metadata._KNOWN) if field != "v"]
+FIELDS = [field for field in sorted(packing._KNOWN) if field != "v"]
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4))
 def test_fields_of_other_types(fields: dict[str, Any]) -> None:
     """Whatever a record holds, the object is served with it or without it."""
-    record = metadata.parse(json.dumps({"v": 1, **fields}).encode())
+    record = packing.parse(json.dumps({"v": 1, **fields}).encode())
     st_ = os.stat(__file__)
     info = metadata.object_info("k", st_, record)
     assert info.size == st_.st_size
@@ -104,13 +104,13 @@ def test_fields_of_other_types(fields: dict[str, Any]) -> None:
     ],
 )
 def test_damaged(raw: bytes) -> None:
-    assert metadata.parse(raw).damaged
+    assert packing.parse(raw).damaged
 
 
 def test_fields_of_a_later_version_are_kept() -> None:
     raw = b'{"v":1,"etag":"e","later":{"x":[1]}}'
-    record = metadata.parse(raw)
-    again = json.loads(metadata.dump(attrs.evolve(record, tags=(("a", "b"),))))
+    record = packing.parse(raw)
+    again = json.loads(packing.dump(attrs.evolve(record, tags=(("a", "b"),))))
     assert again == {"v": 1, "etag": "e", "later": {"x": [1]}, "tags": [["a", "b"]]}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from s3daemon.store.posix import durable, syscalls
+from s3daemon.store.posix import syscalls
 from s3daemon.store.posix.probe import Probe, ProbeError, probe
 from tests.store.posix.disks import descriptors, tree
 
@@ -108,8 +108,8 @@ def test_neither_links_nor_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("module", "name", "field"),
     [
-        (durable, "_link_fd", "proc_link"),
-        (durable, "_link", "hard_links"),
+        (syscalls, "link_fd", "proc_link"),
+        (syscalls, "link", "hard_links"),
         (syscalls, "rename_noreplace", "noreplace"),
         (syscalls, "openat2", "openat2"),
         (os, "copy_file_range", "copy_range"),
@@ -130,7 +130,7 @@ def test_what_is_missing_is_found(
 
 def test_no_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where they cannot be given a name: then they are of no use."""
-    monkeypatch.setattr(durable, "_link_fd", refuse(errno.ENOENT))
+    monkeypatch.setattr(syscalls, "link_fd", refuse(errno.ENOENT))
     assert not probe(tmp_path).tmpfile
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from s3daemon.store.posix import metadata
+from s3daemon.store.posix import metadata, packing
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.records import ATTRIBUTE, XattrMetadata
@@ -65,7 +65,7 @@ def test_in_the_attribute(home: Home) -> None:
     store.save(home.fd, home.home, SHORT)
     assert load(home) == SHORT
     assert home.spills() == []
-    assert os.getxattr(home.fd, ATTRIBUTE) == metadata.dump(SHORT)
+    assert os.getxattr(home.fd, ATTRIBUTE) == packing.dump(SHORT)
 
 
 def test_values_of_all_sizes_are_read(home: Home) -> None:
@@ -153,8 +153,8 @@ def test_a_lost_spill(home: Home) -> None:
 @pytest.mark.parametrize("name", ["../../x", "x" * 32, "", "A" * 32])
 def test_a_spill_name_that_is_none(home: Home, name: str) -> None:
     (home.path / ".s3gate" / "spill").mkdir(parents=True)
-    (home.path / "x").write_bytes(metadata.dump(LONG))
-    os.setxattr(home.fd, ATTRIBUTE, metadata.dump(Record(etag="e", spill=name)))
+    (home.path / "x").write_bytes(packing.dump(LONG))
+    os.setxattr(home.fd, ATTRIBUTE, packing.dump(Record(etag="e", spill=name)))
     store = XattrMetadata(Disk(), 1000)
     assert store.load(home.fd, home.home) == Record(etag="e", spill=name, damaged=True)
     store.forget(home.home, store.load(home.fd, home.home))

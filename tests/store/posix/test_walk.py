@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from s3daemon.store.interfaces import ListPage, ListQuery
-from s3daemon.store.posix import metadata, names, places
+from s3daemon.store.posix import metadata, names, packing, places
 from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import SegmentOf, Snapshot
 from s3daemon.store.posix.durable import Disk
@@ -80,7 +80,7 @@ class Bucket:
                 where.touch()
 
     def record(self, path: str, **fields: Any) -> None:
-        os.setxattr(self.path / path, ATTRIBUTE, metadata.dump(Record(**fields)))
+        os.setxattr(self.path / path, ATTRIBUTE, packing.dump(Record(**fields)))
 
     def page(self, **query: Any) -> ListPage:
         return list_objects(self.fd, ListQuery(**query), self.snapshots, self.facts)
@@ -448,11 +448,11 @@ def build(where: Path, tree: Tree, up: str) -> None:
             path.mkdir()
             put_ns = 1 if what == "object" or len(what) % 2 else None
             record = Record(put_ns=put_ns, name=LONG)
-            os.setxattr(path, ATTRIBUTE, metadata.dump(record))
+            os.setxattr(path, ATTRIBUTE, packing.dump(record))
             build(path, what if isinstance(what, dict) else {}, "../" + up)
         elif what == "file":
             path.touch()
-            os.setxattr(path, ATTRIBUTE, metadata.dump(Record(name=LONG)))
+            os.setxattr(path, ATTRIBUTE, packing.dump(Record(name=LONG)))
         elif what == "fifo":
             os.mkfifo(path)
         else:
