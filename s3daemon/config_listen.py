@@ -15,6 +15,9 @@ _EXPECTS = 'a list of Twisted endpoints, such as ["tcp:39999:interface=127.0.0.1
 #: Where the interface stands when it is not named.
 _POSITION = {"tcp": 2, "tcp4": 2, "tcp6": 2, "ssl": 5}
 
+#: Where the backlog stands when it is not named.
+_BACKLOG = {"tcp": 3, "tcp4": 3, "tcp6": 3, "ssl": 6}
+
 
 def arguments(description: str) -> tuple[list[str], dict[str, str]]:
     """(arguments by position, the kind first; arguments by name)."""
@@ -60,6 +63,19 @@ def is_local(description: str) -> bool:
         return ipaddress.ip_address(interface.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def with_backlog(description: str, backlog: int) -> str:
+    """The description with a queue of this length for connections that wait to be accepted.
+
+    Twisted's own is 50, so that a burst of clients has to wait for the kernel to try again.  What
+    says so itself, and kinds of endpoints that have none, stay as they are.
+    """
+    positional, named = arguments(description)
+    place = _BACKLOG.get(positional[0])
+    if place is None or "backlog" in named or len(positional) > place:
+        return description
+    return f"{description}:backlog={backlog}"
 
 
 LISTEN = kinds.texts(kinds.text(r"[a-z0-9]+:[^\0\r\n]+", _EXPECTS), 1, _EXPECTS)

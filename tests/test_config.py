@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3daemon import config, config_kinds
-from s3daemon.config_listen import arguments, is_local
+from s3daemon.config_listen import arguments, is_local, with_backlog
 from s3daemon.toml_file import SettingError
 from s3daemon.wire.message import Personality
 
@@ -227,3 +227,20 @@ def test_who_can_reach_it(description: str, local: bool) -> None:
 
 def test_a_backslash_takes_the_meaning_from_the_next_character() -> None:
     assert arguments(r"a:b\:c:d\=e:f=g=h") == (["a", "b:c", "d=e"], {"f": "g=h"})
+
+
+@pytest.mark.parametrize(
+    ("description", "adds"),
+    [
+        ("tcp:1", True),
+        ("tcp:1:interface=127.0.0.1", True),
+        (r"tcp6:1:interface=\:\:1", True),
+        ("ssl:1:privateKey=k", True),
+        ("tcp:1:127.0.0.1:10", False),
+        ("tcp:1:backlog=10", False),
+        ("unix:/run/s", False),
+        ("systemd:domain=INET:index=0", False),
+    ],
+)
+def test_the_queue_of_connections(description: str, adds: bool) -> None:
+    assert with_backlog(description, 7) == description + (":backlog=7" if adds else "")

@@ -16,6 +16,12 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from s3daemon.config_listen import with_backlog
+
+#: Connections that may wait to be accepted; the kernel takes less where it is told to
+#: (net.core.somaxconn).
+BACKLOG = 1024
+
 
 class CannotStart(Exception):
     """The daemon cannot run like this; the text says why, and what to do."""
@@ -58,7 +64,7 @@ class Listeners(Service):
         factory: IProtocolFactory = self._factory
         for description in self.descriptions:
             try:
-                endpoint = serverFromString(self._reactor, description)
+                endpoint = serverFromString(self._reactor, with_backlog(description, BACKLOG))
                 opened = endpoint.listen(factory)
             except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
                 raise CannotStart(

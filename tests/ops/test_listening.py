@@ -13,7 +13,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
-from s3daemon.ops.listening import CannotStart, Listeners, shown
+from s3daemon.ops.listening import BACKLOG, CannotStart, Listeners, shown
 
 
 class Factory(ServerFactory):
@@ -40,7 +40,8 @@ def test_it_opens_every_endpoint_and_says_where() -> None:
     service.privilegedStartService()
     with capturedLogs() as events:
         service.startService()
-    assert [server[0] for server in service._reactor.tcpServers] == [1, 2]
+    opened = [(port, backlog) for port, _, backlog, _ in service._reactor.tcpServers]
+    assert opened == [(1, BACKLOG), (2, BACKLOG)]
     assert len(events) == 2
 
 
