@@ -30,7 +30,15 @@ from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
 from s3daemon.http.sendfile import Pace
 from s3daemon.http.waiting import answer_when_done
-from s3daemon.store.interfaces import BucketInfo, IAtOnce, IStore, StorageError, WouldBlock
+from s3daemon.store.interfaces import (
+    AccessRefused,
+    BucketInfo,
+    IAtOnce,
+    IStore,
+    ReadOnly,
+    StorageError,
+    WouldBlock,
+)
 from s3daemon.streams.pool import IPool, PoolStopped
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
@@ -300,7 +308,7 @@ class S3Service:
             refused = s3_error(
                 error, bucket=s3.bucket, key=s3.key, upload_id=s3.query.get("uploadId", "")
             )
-            if refused.status >= 500:
+            if refused.status >= 500 or isinstance(error, AccessRefused | ReadOnly):
                 self._log.warn(
                     "request_id={request_id} storage: {error!r}", request_id=request_id, error=error
                 )

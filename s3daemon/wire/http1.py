@@ -27,11 +27,12 @@ _REQUEST_LINE = re.compile(
 )
 
 # field-line = field-name ":" OWS field-value OWS CRLF (RFC 9112, section 5; field-value: RFC 9110,
-# section 5.5).  The quantifiers are possessive, so the time taken is linear in the bytes.
+# section 5.5).  The quantifiers of single bytes are possessive, so little is tried twice; those of
+# groups are not, since Python 3.11.2 forgets what a possessive group has matched.
 _FIELD = re.compile(
     rb"^("
     + _TOKEN
-    + rb"++):[ \t]*+((?:[\x21-\x7e\x80-\xff]++(?:[ \t]++[\x21-\x7e\x80-\xff]++)*+)?+)[ \t]*+\r\n",
+    + rb"++):[ \t]*+((?:[\x21-\x7e\x80-\xff]++(?:[ \t]++[\x21-\x7e\x80-\xff]++)*)?)[ \t]*+\r\n",
     re.MULTILINE,
 )
 
