@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any, cast
 
 import attrs
@@ -22,24 +21,21 @@ from twisted.logger import Logger
 
 from s3daemon.actions import ACTIONS
 from s3daemon.actions.base import Action, Answer, Context, DocumentAction, Limits, UploadAction
-from s3daemon.actions.translate import s3_error
 from s3daemon.auth.identity import Identity
 from s3daemon.http import body as bodies
 from s3daemon.http.accesslog import Entry
+from s3daemon.http.refusals import refusal
 from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
 from s3daemon.http.sendfile import Pace
 from s3daemon.http.waiting import answer_when_done
 from s3daemon.store.interfaces import (
-    AccessRefused,
     BucketInfo,
     IAtOnce,
     IStore,
-    ReadOnly,
-    StorageError,
     WouldBlock,
 )
-from s3daemon.streams.pool import IPool, PoolStopped
+from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
 from s3daemon.wire import awschunked, errors, operations, target
@@ -94,15 +90,6 @@ class Pools:
     light: IPool
     heavy: IPool
 
-
-_BODY_ERRORS: Mapping[type[bodies.BodyError], type[errors.S3Error]] = MappingProxyType(
-    {
-        bodies.BodyIncomplete: errors.IncompleteBody,
-        bodies.BodyTooSlow: errors.RequestTimeout,
-        bodies.BodyMalformed: errors.InvalidRequest,
-        bodies.BodyTooLarge: errors.MaxMessageLengthExceeded,
-    }
-)
 
 Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Identity]"]
 
@@ -290,34 +277,7 @@ class S3Service:
             self._reactor, reserve_all(limits, size, self._reactor.seconds())
         )
 
-    # -- errors ----------------------------------------------------------------------
-
     def _refusal(self, error: Exception, entry: Entry, s3: S3Request | None) -> errors.S3Error:
-        """The S3 error a client gets for it; a bug becomes InternalError and goes to the log."""
-        refused = self._translated(error, entry.request_id, s3)
+        refused = refusal(error, s3, self._log, entry.request_id)
         entry.error = refused.code
         return refused
-
-    def _translated(
-        self, error: Exception, request_id: str, s3: S3Request | None
-    ) -> errors.S3Error:
-        if isinstance(error, errors.S3Error):
-            return error
-        if isinstance(error, StorageError):
-            assert s3 is not None
-            refused = s3_error(
-                error, bucket=s3.bucket, key=s3.key, upload_id=s3.query.get("uploadId", "")
-            )
-            if refused.status >= 500 or isinstance(error, AccessRefused | ReadOnly):
-                self._log.warn(
-                    "request_id={request_id} storage: {error!r}", request_id=request_id, error=error
-                )
-            return refused
-        if isinstance(error, PoolStopped):
-            return errors.ServiceUnavailable("This node is shutting down. Try again.")
-        if isinstance(error, bodies.BodyError):
-            return _BODY_ERRORS[type(error)](str(error))
-        if isinstance(error, ClientGone):
-            raise error
-        self._log.failure("request_id={request_id} bug", request_id=request_id)
-        return errors.InternalError()
