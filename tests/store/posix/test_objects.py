@@ -22,7 +22,8 @@ from s3daemon.store.interfaces import (
     OutOfSpace,
     Unavailable,
 )
-from s3daemon.store.posix import locks, metadata, syscalls
+from s3daemon.store.memory import MemoryStore
+from s3daemon.store.posix import directories, locks, metadata, resolving, syscalls
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, Trace, descriptors, tree
 from tests.store.tools import content, copy, get, listed, md5, put
@@ -695,3 +696,149 @@ def test_a_full_disk_is_said(disk_store: PosixStore, root: Path) -> None:
     assert disk_store.objects.delete("bucket", "k"), "what frees space works on a full disk"
     assert tree(bucket_path(root)) == set()
     assert descriptors() == before
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def test_copy_from_another_store(disk_store: PosixStore) -> None:
+    """A reader without a descriptor is read."""
+    memory = MemoryStore()
+    memory.buckets.create("m", None)
+    put(memory, "m", "k", b"data" * 300_000)
+    source = memory.objects.open("m", "k")
+    info = disk_store.objects.copy(source, "bucket", "k", ATTRIBUTES, "bob")
+    assert info.etag == md5(b"data" * 300_000)
+    assert get(disk_store, "bucket", "k") == (info, b"data" * 300_000)
+
+
+def test_a_source_that_changes_while_it_is_copied(disk_store: PosixStore, root: Path) -> None:
+    """Its ETag is not that of the copy, then."""
+    put(disk_store, "bucket", "s", b"data")
+    source = disk_store.objects.open("bucket", "s")
+    meanwhile(disk_store, "copy_range", lambda: (bucket_path(root) / "s").write_bytes(b"DATA"))
+    info = disk_store.objects.copy(source, "bucket", "k", ATTRIBUTES, None)
+    source.close()
+    assert content(disk_store, "bucket", "k") == b"DATA"
+    assert info.etag == md5(b"DATA")
+
+
+def test_a_directory_that_turns_into_a_file(disk_store: PosixStore, root: Path) -> None:
+    """What a writer has just made is removed, and a file takes its name."""
+    other = PosixStore(root)
+
+    def replace(name: str, call: Callable[..., Any], *args: Any) -> Any:
+        result = call(*args)
+        if name == "mkdir" and not done:
+            done.append(1)
+            (bucket_path(root) / "d").rmdir()
+            put(other, "bucket", "d", b"file")
+        return result
+
+    done: list[int] = []
+    disk_store.disk.hooks.append(replace)
+    put(disk_store, "bucket", "d/k", b"1")
+    assert done
+    assert content(disk_store, "bucket", "d") == b"file"
+    assert content(disk_store, "bucket", "d/k") == b"1"
+    assert tree(bucket_path(root)) == {"d", ".s3gate%d+d", ".s3gate%d+d/k"}
+    other.close()
+
+
+@pytest.mark.parametrize("segment", ["d", "l" * 300])
+def test_two_make_one_directory(disk_store: PosixStore, root: Path, segment: str) -> None:
+    other = PosixStore(root)
+    hook = meanwhile(
+        disk_store, "mkdir", lambda: put(other, "bucket", f"{segment}/first", b"1", ATTRIBUTES)
+    )
+    put(disk_store, "bucket", f"{segment}/second", b"2")
+    assert hook.done
+    assert listed(other, "bucket") == [f"{segment}/first", f"{segment}/second"]
+    for key in listed(other, "bucket"):
+        other.objects.delete("bucket", key)
+    assert tree(bucket_path(root)) == set()
+    other.close()
+
+
+def test_a_directory_whose_maker_crashed(disk_store: PosixStore, root: Path) -> None:
+    """Its name holds a digest only, and it has no record yet: the next writer sees to that."""
+    put(disk_store, "bucket", "l" * 300 + "/k", b"1")
+    (directory,) = (path for path in bucket_path(root).iterdir() if path.name != ".s3gate")
+    os.removexattr(directory, "user.s3gate")
+    put(disk_store, "bucket", "l" * 300 + "/m", b"2")
+    fresh = PosixStore(root)
+    assert listed(fresh, "bucket") == ["l" * 300 + "/k", "l" * 300 + "/m"]
+    fresh.close()
+
+
+def test_a_folder_that_is_put_while_it_is_made(disk_store: PosixStore, root: Path) -> None:
+    """The maker of a directory adds to its record and does not replace it."""
+    other = PosixStore(root)
+
+    def put_it(name: str, call: Callable[..., Any], *args: Any) -> Any:
+        result = call(*args)
+        if name == "mkdir" and not done:
+            done.append(put(other, "bucket", "d/", b"", ATTRIBUTES))
+        return result
+
+    done: list[object] = []
+    disk_store.disk.hooks.append(put_it)
+    put(disk_store, "bucket", "d/k", b"1")
+    assert done == [other.objects.stat("bucket", "d/")]
+    assert other.objects.delete("bucket", "d/k")
+    assert listed(other, "bucket") == ["d/"]
+    assert other.objects.delete("bucket", "d/")
+    assert tree(bucket_path(root)) == set()
+    other.close()
+
+
+def test_a_stale_pruner_spares_a_new_folder(disk_store: PosixStore, root: Path) -> None:
+    """It has opened a directory that was removed since; another is there, and an object."""
+    other = PosixStore(root)
+    put(other, "bucket", "d/k", b"1")
+    with disk_store._volume.bucket("bucket") as bucket:
+        stale = os.open(bucket_path(root) / "d", os.O_RDONLY)
+        other.objects.delete("bucket", "d/k")
+        put(other, "bucket", "d/", b"")
+        directories.remove_open(disk_store._volume, bucket, (b"d",), stale, directories.IMPLICIT)
+        os.close(stale)
+    assert listed(other, "bucket") == ["d/"]
+    other.close()
+
+
+def test_the_form_that_wins_goes_last(disk_store: PosixStore, root: Path) -> None:
+    """No reader sees an older version come to light while a key is deleted."""
+    put(disk_store, "bucket", "k/x", b"1")
+    put(disk_store, "bucket", "k", b"older")
+    (bucket_path(root) / "k" / "x").unlink()
+    (bucket_path(root) / "k").rmdir()
+    (bucket_path(root) / "k").write_bytes(b"newer")
+    seen: list[bytes] = []
+
+    def look(name: str, call: Callable[..., Any], *args: Any) -> Any:
+        if name == "unlink":
+            seen.append(content(disk_store, "bucket", "k"))
+        return call(*args)
+
+    disk_store.disk.hooks.append(look)
+    assert disk_store.objects.delete("bucket", "k")
+    assert seen == [b"newer", b"newer"]
+    assert tree(bucket_path(root)) == set()
+
+
+def test_a_reader_while_the_form_changes(
+    disk_store: PosixStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the escaped to the natural name, after the reader has tried the natural one."""
+    put(disk_store, "bucket", "k/x", b"1")
+    put(disk_store, "bucket", "k", b"old")
+    find_file = resolving.find_file
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.undo()
+        disk_store.objects.delete("bucket", "k/x")
+        put(disk_store, "bucket", "k", b"new")
+        return find_file(*args, **kwargs)
+
+    monkeypatch.setattr(resolving, "find_file", late)
+    assert content(disk_store, "bucket", "k") == b"new"
