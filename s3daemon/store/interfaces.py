@@ -294,7 +294,9 @@ class IWriter(Interface):
         """Publish the content with its metadata, atomically, in place of what the key held.
 
         When it returns, the object survives a power cut (durability strict).  ``etag`` is the MD5
-        of the content in hex.  On any error the old object is untouched and the new one is gone.
+        of the content in hex.  On an error the old object is untouched and the new one is gone,
+        except where only the last sync fails: then the new one is there, whole, and was not
+        acknowledged.
 
         :raises ObjectExists: create-only, and the key is taken.
         :raises NoSuchBucket: the bucket was deleted meanwhile.
