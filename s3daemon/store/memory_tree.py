@@ -166,7 +166,8 @@ class Tree:
         gone = found
         if path in self.folders:
             self.folders[path].tags = ()
-            gone = self._is_empty(path)
+            # A bucket within the bucket goes by DeleteBucket alone.
+            gone = self._is_empty(path) and self.folders[path].bucket is None
             if gone:
                 del self.folders[path]
         if gone and prune:

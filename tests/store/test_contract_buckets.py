@@ -252,3 +252,11 @@ def test_pruning_spares_a_nested_bucket(store: IStore, bucket: str) -> None:
     store.objects.delete(bucket, "in/a/b")
     assert store.buckets.get("bucket:in").owner == "bob"
     assert listed(store, bucket, folders=True) == ["in/"]
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_deleting_a_folder_spares_the_bucket_that_it_is(store: IStore, prune: bool) -> None:
+    store.buckets.create("top", "alice")
+    store.buckets.create("top:in", "bob")
+    store.objects.delete("top", "in/", prune)
+    assert store.buckets.get("top:in").owner == "bob"
