@@ -1,13 +1,9 @@
-"""CompleteMultipartUpload without a rewrite, where the parts allow it.
-
-Parts of one size lie in one file at their offsets, so that file *is* the object: it is cut to its
-length, gets its record, and is renamed to the key.  The last part, and parts that were uploaded
-again, are copied to their places first.  Anything irregular is assembled in a file of its own, with
-the same result: other sizes, numbers that are left out, somebody who still writes.
+"""CompleteMultipartUpload: the parts become the object, once, whoever asks and however often.
 
 The upload's directory is locked all the while.  There is one moment that decides: the rename.
 Before it the upload is as it was; after it the object's record carries the upload id, so that
-repeating the call finds what it did, in whatever process.
+repeating the call finds what it did, in whatever process.  When the object has been replaced by
+then, what is missing in the upload's directory says that it was there.
 """
 
 from __future__ import annotations
@@ -15,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import attrs
@@ -30,19 +26,16 @@ from s3daemon.store.interfaces import (
     UploadInfo,
 )
 from s3daemon.store.posix import locks, metadata, private
+from s3daemon.store.posix.assembling import assemble, keep
+from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
-from s3daemon.store.posix.publishing import Draft, hashed_name, open_draft
+from s3daemon.store.posix.paths import DIRECTORY, directories, open_place
+from s3daemon.store.posix.publishing import Draft, hashed_name
 from s3daemon.store.posix.resolving import find
-from s3daemon.store.posix.upload_state import (
-    GONE,
-    SEALED,
-    Part,
-    Scan,
-    UploadDir,
-    find_upload,
-)
+from s3daemon.store.posix.upload_names import GONE, SEALED, Part, Scan
+from s3daemon.store.posix.upload_state import UploadDir, find_upload
 from s3daemon.store.posix.volume import Bucket, Volume
 from s3daemon.store.posix.writer import publish_with
 
@@ -75,26 +68,27 @@ def complete(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
         lock(upload)
         if not upload.is_current():
             return _completed(volume, bucket, wanted)
-        with suppress(NoSuchUpload):
+        try:
             # A crash, or an error, after the object was published and before the upload was gone.
             done = _completed(volume, bucket, wanted)
-            remove_upload(volume, upload)
-            return done
-        chosen = _choose(upload.scan(), wanted)
-        with suppress(FileExistsError):
-            os.close(volume.disk.create(SEALED, upload.fd))
-        try:
-            scan = upload.scan()
-            if _choose(scan, wanted) != chosen:
-                chosen = _choose(scan, wanted)
-            done = _publish(volume, bucket, upload, info, chosen, scan, wanted.create_only)
-        except BaseException:
-            with suppress(OSError):
-                volume.disk.unlink(SEALED, upload.fd)
-            raise
-        with suppress(OSError):  # the object is there; the rest of the upload expires
+        except NoSuchUpload:
+            done = _complete(volume, bucket, upload, info, wanted)
+        with suppress(OSError, NoSuchUpload):  # the object is there; what stays expires
             remove_upload(volume, upload)
         return done
+
+
+def _complete(
+    volume: Volume, bucket: Bucket, upload: UploadDir, info: UploadInfo, wanted: Wanted
+) -> ObjectInfo:
+    """Publish the listed parts of an upload that is locked."""
+    scan = upload.scan()
+    if scan.published:
+        raise NoSuchUpload("the upload was completed, and the object is another by now")
+    _choose(scan, wanted)
+    with suppress(FileExistsError):
+        os.close(volume.disk.create(SEALED, upload.fd))
+    return _publish(volume, bucket, upload, info, wanted)
 
 
 def lock(upload: UploadDir) -> None:
@@ -141,6 +135,7 @@ def _completed(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
             record = volume.metadata.load(found.fd, bucket.home)
             info = metadata.object_info(wanted.key, found.st, record)
             if info.upload_id == wanted.upload_id:
+                _sync_way(volume, bucket, wanted.key)
                 return info
     finally:
         os.close(found.fd)
@@ -166,100 +161,62 @@ def _choose(scan: Scan, wanted: Wanted) -> list[Part]:
 
 
 def _publish(
-    volume: Volume,
-    bucket: Bucket,
-    upload: UploadDir,
-    info: UploadInfo,
-    chosen: list[Part],
-    scan: Scan,
-    create_only: bool,
+    volume: Volume, bucket: Bucket, upload: UploadDir, info: UploadInfo, wanted: Wanted
 ) -> ObjectInfo:
+    """Publish the listed parts of an upload that is sealed; if that fails, the seal is broken."""
+    disk, draft = volume.disk, None
+    segments = split(info.key)
+    try:
+        scan = upload.scan()
+        chosen = _choose(scan, wanted)
+        record_of = _recorder(info, chosen, hashed_name(segments))
+        draft = assemble(disk, upload, chosen, scan)
+        disk.set_modified(draft.fd, time.time_ns())
+        st, record = publish_with(volume, bucket, segments, draft, record_of, wanted.create_only)
+        return metadata.object_info(info.key, st, record)
+    finally:
+        _clean_up(disk, upload, draft)
+
+
+def _clean_up(disk: Disk, upload: UploadDir, draft: Draft | None) -> None:
+    """After publishing, or an attempt at it.  Never fails."""
+    if draft is not None and draft.published:
+        # Acknowledged or not, the file is the object: the upload must never be written to again.
+        draft.discard(disk)
+        return
+    if draft is not None:
+        keep(disk, upload, draft)
+    with suppress(OSError):
+        disk.unlink(SEALED, upload.fd)
+
+
+def _recorder(
+    info: UploadInfo, chosen: Sequence[Part], name: str | None
+) -> Callable[[os.stat_result], Record]:
+    """What makes the record of the object."""
     digests = b"".join(bytes.fromhex(part.etag) for part in chosen)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(chosen)}"
     sizes = [part.size for part in chosen]
-    segments = split(info.key)
-    name = hashed_name(segments)
 
     def record_of(st: os.stat_result) -> Record:
         return metadata.object_record(
             st, etag, info.attributes, info.owner, sizes, info.upload_id, name
         )
 
-    in_place = _is_regular(chosen, scan)
-    draft = _in_place(volume, upload, chosen) if in_place else _assemble(volume, upload, chosen)
-    try:
-        volume.disk.set_modified(draft.fd, time.time_ns())
-        st, record = publish_with(volume, bucket, segments, draft, record_of, create_only)
-        return metadata.object_info(info.key, st, record)
-    finally:
-        if in_place:
-            draft.name = None  # the file is the upload's for as long as it is not the object
-        draft.discard(volume.disk)
+    return record_of
 
 
-def _is_regular(chosen: list[Part], scan: Scan) -> bool:
-    """Whether a ``data`` file can become the object as it is.
-
-    It has to be nobody's who still writes, and must hold nothing that is wanted if this fails: it
-    is going to be cut.
-    """
-    stride, count = chosen[0].size, len(chosen)
-    if not stride or chosen[-1].number != count or chosen[-1].size > stride:
-        return False
-    if any(part.size != stride for part in chosen[:-1]):
-        return False
-    if not any(part.stride == stride for part in chosen):
-        return False
-    finished = {part.number for part in scan.all if part.stride is not None}
-    if scan.claims - finished:
-        return False
-    return not any(part.stride == stride and part.number > count for part in scan.all)
-
-
-def _in_place(volume: Volume, upload: UploadDir, chosen: list[Part]) -> Draft:
-    """The ``data`` file with every part at its offset; parts that are elsewhere are copied."""
-    stride = chosen[0].size
-    total = stride * (len(chosen) - 1) + chosen[-1].size
-    name = b"data.%d" % stride
-    draft = Draft(_open(upload, name, os.O_RDWR), name, upload.fd)
-    try:
-        for part in chosen:
-            if part.stride != stride:
-                _copy(volume, upload, part, draft.fd, stride * (part.number - 1))
-        volume.disk.truncate(draft.fd, total)
-    except BaseException:
-        os.close(draft.fd)
-        raise
-    return draft
-
-
-def _assemble(volume: Volume, upload: UploadDir, chosen: list[Part]) -> Draft:
-    """A file of its own with the parts one after the other."""
-    draft = open_draft(volume, upload.bucket)
-    try:
-        offset = 0
-        for part in chosen:
-            _copy(volume, upload, part, draft.fd, offset)
-            offset += part.size
-    except BaseException:
-        draft.discard(volume.disk)
-        raise
-    return draft
-
-
-def _copy(volume: Volume, upload: UploadDir, part: Part, target: int, offset: int) -> None:
-    if not part.size:
+def _sync_way(volume: Volume, bucket: Bucket, key: str) -> None:
+    """Make it durable that an object is there: who published it may not have come to that."""
+    disk = volume.disk
+    if disk.durability != "strict":
         return
-    source = _open(upload, part.file, os.O_RDONLY)
-    try:
-        if volume.disk.copy(source, target, part.size, part.offset, offset) != part.size:
-            raise InvalidPart(f"the content of part {part.number} is not whole")
-    finally:
-        os.close(source)
-
-
-def _open(upload: UploadDir, name: bytes, flags: int) -> int:
-    try:
-        return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=upload.fd)
-    except FileNotFoundError as exc:
-        raise InvalidPart("the content of a part is not there") from exc
+    for place in directories(bucket.fd, split(key)[:-1]):
+        for length in range(len(place), 0, -1):
+            with suppress(FileNotFoundError):
+                fd = open_place(bucket.fd, place[:length], DIRECTORY)
+                try:
+                    disk.fsync(fd)
+                finally:
+                    os.close(fd)
+    disk.fsync(bucket.fd)

@@ -8,52 +8,123 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from s3daemon.store.interfaces import Corrupt, NoSuchBucket, NoSuchUpload
 from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.completing import remove_upload
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
-from s3daemon.store.posix.upload_state import (
-    GONE,
-    WITHIN,
-    UploadDir,
-    is_upload_id,
-    open_upload,
-)
+from s3daemon.store.posix.upload_names import GONE, WITHIN, is_upload_id
+from s3daemon.store.posix.upload_state import UploadDir, open_upload
 from s3daemon.store.posix.volume import Bucket, Volume
 
 _OPEN = DIRECTORY | os.O_NOFOLLOW
 
 
 def expire(volume: Volume, before_ns: int, limit: int, should_stop: Callable[[], bool]) -> int:
-    """See :meth:`IUploads.expire`."""
-    count = 0
-    for bucket in _buckets(volume):
+    """See :meth:`IUploads.expire`.  What cannot be removed does not keep the rest."""
+    work = _Work(volume, before_ns, limit, should_stop)
+    for bucket in _buckets(work):
         with bucket:
-            for name in _names(UPLOADS_DIR, bucket.fd):
-                if count >= limit or should_stop():
-                    return count
-                count += _expire(volume, bucket, name, before_ns)
+            work.uploads(bucket)
             if len(bucket.place) == 1:
-                _sweep(volume, private.STAGING, bucket.fd, before_ns)
-    _sweep(volume, private.STAGING, volume.fd, before_ns)
-    _sweep(volume, private.TRASH, volume.fd, before_ns)
-    return count
+                work.sweep(private.STAGING, bucket.fd)
+    work.sweep(private.STAGING, volume.fd)
+    work.sweep(private.TRASH, volume.fd)
+    if work.failed is not None:
+        raise work.failed
+    return work.count
 
 
-def _buckets(volume: Volume) -> Iterator[Bucket]:
+class _Work:
+    """One round.
+
+    :ivar count: uploads that were removed.
+    :ivar failed: the first error of the kernel.
+    """
+
+    def __init__(
+        self, volume: Volume, before_ns: int, limit: int, should_stop: Callable[[], bool]
+    ) -> None:
+        self.volume = volume
+        self.count = 0
+        self.failed: OSError | None = None
+        self._before_ns = before_ns
+        self._left = limit
+        self._should_stop = should_stop
+
+    @contextmanager
+    def go_on(self) -> Iterator[None]:
+        """Note an error, and do the next thing."""
+        try:
+            yield
+        except OSError as exc:
+            self.failed = self.failed or exc
+
+    def may(self) -> bool:
+        """Whether there is to be another removal."""
+        return self._left > 0 and not self._should_stop()
+
+    def uploads(self, bucket: Bucket) -> None:
+        """Remove the old uploads of a bucket, and what is left of those removed before."""
+        for name in self._names(UPLOADS_DIR, bucket.fd):
+            if not self.may():
+                return
+            with self.go_on():
+                if name.startswith(GONE):
+                    # Nobody can find it any more.
+                    private.remove_tree(self.volume.disk, UPLOADS_DIR + b"/" + name, bucket.fd)
+                    self._left -= 1
+                elif is_upload_id(os.fsdecode(name)) and self._remove(bucket, os.fsdecode(name)):
+                    self.count += 1
+                    self._left -= 1
+
+    def sweep(self, path: bytes, dir_fd: int) -> None:
+        """Remove what has lain in a directory of leftovers since before then."""
+        for name in self._names(path, dir_fd):
+            if not self.may():
+                return
+            with self.go_on(), suppress(FileNotFoundError):
+                entry = path + b"/" + name
+                st = os.stat(entry, dir_fd=dir_fd, follow_symlinks=False)
+                if st.st_mtime_ns < self._before_ns:
+                    private.remove_tree(self.volume.disk, entry, dir_fd)
+                    self._left -= 1
+
+    def _names(self, path: bytes, dir_fd: int) -> list[bytes]:
+        names: list[bytes] = []
+        with self.go_on():
+            names = _names(path, dir_fd)
+        return names
+
+    def _remove(self, bucket: Bucket, upload_id: str) -> bool:
+        try:
+            with open_upload(bucket, upload_id) as upload:
+                if _touched_ns(upload) >= self._before_ns or locks.try_lock(upload.fd) is False:
+                    return False
+                if not upload.is_current() or _touched_ns(upload) >= self._before_ns:
+                    return False
+                remove_upload(self.volume, upload)
+                return True
+        except NoSuchUpload:
+            return False
+
+
+def _buckets(work: _Work) -> Iterator[Bucket]:
     """All top-level buckets, and those within them that have had uploads."""
-    for entry in sorted(os.listdir(volume.fd)):
+    for entry in sorted(os.listdir(work.volume.fd)):
         if not is_listed_bucket(os.fsencode(entry)):
             continue
         names = [entry]
-        with suppress(NoSuchBucket), volume.bucket(entry) as top:
+        with work.go_on(), suppress(NoSuchBucket), work.volume.bucket(entry) as top:
             names += _within(top)
         for name in names:
-            with suppress(NoSuchBucket):
-                yield volume.bucket(name)
+            bucket = None
+            with work.go_on(), suppress(NoSuchBucket):
+                bucket = work.volume.bucket(name)
+            if bucket is not None:
+                yield bucket
 
 
 def _within(bucket: Bucket) -> list[str]:
@@ -81,28 +152,6 @@ def _names(path: bytes, dir_fd: int) -> list[bytes]:
         os.close(fd)
 
 
-def _expire(volume: Volume, bucket: Bucket, name: bytes, before_ns: int) -> int:
-    """Remove one entry of the directory of uploads if it is old; how many uploads that was."""
-    text = os.fsdecode(name)
-    if name.startswith(GONE):
-        # Nobody can find it any more.
-        with suppress(OSError):
-            private.remove_tree(volume.disk, UPLOADS_DIR + b"/" + name, bucket.fd)
-        return 0
-    if not is_upload_id(text):
-        return 0
-    try:
-        with open_upload(bucket, text) as upload:
-            if _touched_ns(upload) >= before_ns or locks.try_lock(upload.fd) is False:
-                return 0
-            if not upload.is_current() or _touched_ns(upload) >= before_ns:
-                return 0
-            remove_upload(volume, upload)
-            return 1
-    except NoSuchUpload:
-        return 0
-
-
 def _touched_ns(upload: UploadDir) -> int:
     """When anything happened in an upload for the last time."""
     newest = os.fstat(upload.fd).st_mtime_ns
@@ -116,12 +165,3 @@ def _touched_ns(upload: UploadDir) -> int:
                 with suppress(FileNotFoundError):
                     times.append(entry.stat(follow_symlinks=False).st_mtime_ns)
     return max([newest, *times])
-
-
-def _sweep(volume: Volume, path: bytes, dir_fd: int, before_ns: int) -> None:
-    """Remove what has lain in a directory of leftovers since before then."""
-    for name in _names(path, dir_fd):
-        with suppress(OSError):  # in use, or gone: there is a next time
-            entry = path + b"/" + name
-            if os.stat(entry, dir_fd=dir_fd, follow_symlinks=False).st_mtime_ns < before_ns:
-                private.remove_tree(volume.disk, entry, dir_fd)

@@ -6,7 +6,8 @@ create), and whoever finds it claimed writes a file of its own instead.  So what
 never written over, whatever is uploaded again.
 
 Complete seals the upload and then looks for claims; a writer claims and then looks for the seal.
-One of the two sees the other, so nobody writes into a file that is being published.
+One of the two sees the other, so nobody writes into a file that is being published.  A seal that
+nobody holds the lock of is what a crash has left, and is broken.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from contextlib import suppress
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import IPartWriter, NoSuchUpload, PartInfo, Unavailable
-from s3daemon.store.posix import private
+from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.durable import Disk, facts
-from s3daemon.store.posix.upload_state import SEALED, Part, UploadDir, claim_name
+from s3daemon.store.posix.upload_names import SEALED, Part, again_name, claim_name
+from s3daemon.store.posix.upload_state import UploadDir
 from s3daemon.store.posix.volume import Bucket
+
+#: Where no part is put at its offset any more: ext4 ends at 16 TiB, and 10,000 parts of 5 GiB, not
+#: all of which can be in one object, would reach 49.
+_MAX_OFFSET = 8 * 1024**4
 
 
 @implementer(IPartWriter)
@@ -39,11 +45,12 @@ class PosixPartWriter:
         self._bucket = bucket
         self._upload = upload
         self._number = number
-        self._announced = size
+        self._announced = size or 0
         self._written = 0
         self._fd = -1
         self._where = b""
         self._claimed = False
+        self._stride = 0
         self._done = False
 
     @facts
@@ -54,9 +61,9 @@ class PosixPartWriter:
             return
         try:
             self._open()
-            if self._claimed and self._written + size > (self._announced or 0):
+            if self._claimed and self._written + size > self._stride:
                 self._move_out()
-            offset = (self._announced or 0) * (self._number - 1) if self._claimed else 0
+            offset = self._stride * (self._number - 1) if self._claimed else 0
             self._written += self._disk.pwrite(self._fd, data, offset + self._written)
         except BaseException as exc:
             self.abort()
@@ -69,14 +76,16 @@ class PosixPartWriter:
         try:
             self._open()
             self._disk.settle(self._fd)
-            part = Part(self._number, self._time_ns(), self._written, etag, self._where)
+            earlier = self._earlier()
+            time_ns = max([time.time_ns(), *(part.time_ns + 1 for part in earlier)])
+            part = Part(self._number, time_ns, self._written, etag, self._where)
             os.close(self._disk.create(part.name, self._upload.fd))
             # From here on the record speaks of the content, acknowledged or not: both stay.
             self._claimed, self._where = False, b""
             self._disk.fsync(self._upload.fd)
             if not self._upload.is_current():
                 raise NoSuchUpload(self._upload.upload_id)
-            self._forget_earlier(part)
+            self._forget(earlier)
             return part.info
         except OSError as exc:
             self._explain(exc)
@@ -108,14 +117,28 @@ class PosixPartWriter:
             raise Unavailable("the writer is closed")
         if self._fd >= 0:
             return
-        self._claimed = bool(self._announced) and self._claim()
-        if self._upload.has(SEALED) or not self._upload.is_current():
-            raise NoSuchUpload("the upload is being completed, or is gone")
+        self._claimed = 0 < self._announced * self._number <= _MAX_OFFSET and self._claim()
+        if self._upload.has(SEALED):
+            self._break_seal()
+        if not self._upload.is_current():
+            raise NoSuchUpload(self._upload.upload_id)
         if self._claimed:
-            self._where = b"s%d" % (self._announced or 0)
-            self._fd = self._disk.open_or_create(b"data." + self._where[1:], self._upload.fd)
+            self._open_data()
         else:
             self._open_own()
+
+    def _break_seal(self) -> None:
+        """Remove a seal that a crash has left.  :raises NoSuchUpload: it holds."""
+        upload = self._upload
+        if not locks.try_lock(upload.fd):
+            raise NoSuchUpload("the upload is being completed")
+        try:
+            if not upload.is_current() or upload.scan().published:
+                raise NoSuchUpload("the upload has been completed")
+            with suppress(FileNotFoundError):
+                self._disk.unlink(SEALED, upload.fd)
+        finally:
+            locks.unlock(upload.fd)
 
     def _claim(self) -> bool:
         try:
@@ -124,6 +147,26 @@ class PosixPartWriter:
             return False
         return True
 
+    def _open_data(self) -> None:
+        self._stride = self._find_stride()
+        self._where = b"s%d" % self._stride
+        self._fd = self._disk.open_or_create(b"data." + self._where[1:], self._upload.fd)
+
+    def _find_stride(self) -> int:
+        """The SIZE of the ``data`` file to write into: usually that of the part.
+
+        The first part of its size that has the highest number so far is likely to be the last one,
+        which is short: then its place is behind the others, and Complete has nothing to copy.
+        """
+        size = self._announced
+        if self._upload.has(b"data.%d" % size):
+            return size
+        scan = self._upload.scan()
+        stride = max(scan.strides, default=0)
+        if stride <= size or stride * self._number > _MAX_OFFSET:
+            return size
+        return stride if self._number == max(scan.claims) else size
+
     def _open_own(self) -> None:
         unique = private.unique()
         self._fd = self._disk.create(b"own." + unique, self._upload.fd)
@@ -131,10 +174,10 @@ class PosixPartWriter:
 
     def _move_out(self) -> None:
         """More comes than was announced: go on in a file of our own, and leave the neighbours."""
-        source, stride = self._fd, self._announced or 0
+        source, offset = self._fd, self._stride * (self._number - 1)
         try:
             self._open_own()
-            self._disk.copy(source, self._fd, self._written, stride * (self._number - 1))
+            self._disk.copy(source, self._fd, self._written, offset)
         finally:
             os.close(source)
         self._claimed = False
@@ -142,27 +185,29 @@ class PosixPartWriter:
 
     # -------------------------------------------------------- records
 
-    def _time_ns(self) -> int:
-        """A time later than that of every record of this number.
+    def _earlier(self) -> list[Part]:
+        """All records of this number that are there.
 
-        Who holds the claim is the first, or has no order with whoever came at the same time.
+        Reading the names takes time that grows with the parts, so it is not done where there can
+        be none: who holds the claim is the first, unless a file of its own says otherwise.
         """
-        now = time.time_ns()
+        again = again_name(self._number)
         if self._claimed:
-            return now
-        earlier = self._upload.scan().of(self._number)
-        return max([now, *(part.time_ns + 1 for part in earlier)])
+            return self._upload.scan().of(self._number) if self._upload.has(again) else []
+        with suppress(FileExistsError):
+            os.close(self._disk.create(again, self._upload.fd))
+        return self._upload.scan().of(self._number)
 
-    def _forget_earlier(self, part: Part) -> None:
-        """Remove what the new part takes the place of; what stays does no harm."""
-        if part.stride is not None:
-            return
+    def _forget(self, parts: list[Part]) -> None:
+        """Remove what the new part takes the place of; what stays does no harm.
+
+        A record in a ``data`` file stays: it says that the claim of its place is not in use.
+        """
         with suppress(OSError):
-            for other in self._upload.scan().of(part.number):
-                if other.time_ns < part.time_ns:
-                    self._disk.unlink(other.name, self._upload.fd)
-                    if other.stride is None:
-                        self._disk.unlink(other.file, self._upload.fd)
+            for part in parts:
+                if part.stride is None:
+                    self._disk.unlink(part.name, self._upload.fd)
+                    self._disk.unlink(part.file, self._upload.fd)
 
     def _explain(self, exc: BaseException) -> None:
         """An error of a directory that was removed means that the upload is gone."""

@@ -129,6 +129,7 @@ def _place(
 ) -> None:
     """Give the draft the name of the key in its directory."""
     forms = file_forms(segment)
+    before = draft.name
     for name in forms:
         if create_only:
             placed = _place_new(volume, dir_fd, name, draft)
@@ -141,7 +142,11 @@ def _place(
     if name is not forms[-1] and is_file(forms[-1], dir_fd):
         if create_only:
             # Somebody created the key while a directory had the natural name.
-            volume.disk.unlink(name, dir_fd)
+            if before is not None and draft.name is None:
+                volume.disk.rename(name, dir_fd, before, draft.dir_fd)
+                draft.name = before
+            else:
+                volume.disk.unlink(name, dir_fd)
             draft.published = False
             raise ObjectExists("the key is taken")
         unlink_object(volume, bucket, forms[-1], dir_fd)

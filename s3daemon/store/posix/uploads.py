@@ -1,4 +1,4 @@
-"""Multipart uploads on disk; see :mod:`s3daemon.store.posix.upload_state` for what is where."""
+"""Multipart uploads on disk; see :mod:`s3daemon.store.posix.upload_names` for what is where."""
 
 from __future__ import annotations
 
@@ -33,14 +33,8 @@ from s3daemon.store.posix.metadata import MAX_PARTS
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.part_writer import PosixPartWriter
-from s3daemon.store.posix.upload_state import (
-    WITHIN,
-    find_upload,
-    is_upload_id,
-    open_upload,
-    path_of,
-    write_state,
-)
+from s3daemon.store.posix.upload_names import GONE, WITHIN, is_upload_id, path_of
+from s3daemon.store.posix.upload_state import find_upload, open_upload, write_state
 from s3daemon.store.posix.volume import Bucket, Volume
 
 #: How often the directory of uploads may vanish while an upload is begun.
@@ -164,12 +158,12 @@ class PosixUploads:
         except FileNotFoundError:
             with suppress(FileExistsError):
                 disk.mkdir(UPLOADS_DIR, bucket.fd)
-            disk.fsync(bucket.fd)
             disk.mkdir(path_of(info.upload_id), bucket.fd)
         try:
             with open_upload(bucket, info.upload_id) as upload:
                 write_state(disk, info, upload.fd)
             private.sync(disk, bucket.fd, UPLOADS_DIR)
+            disk.fsync(bucket.fd)  # whoever made the directory may not be so far
             if len(bucket.place) > 1:
                 self._point_to(bucket)
         except NoSuchUpload as exc:
@@ -183,17 +177,21 @@ class PosixUploads:
         """Leave word in the top-level bucket, where the janitor looks."""
         disk = self._volume.disk
         name = hashlib.sha256(bucket.name.encode()).hexdigest()[:32].encode()
+        path = UPLOADS_DIR + b"/" + WITHIN + name
         with suppress(FileExistsError):
             disk.mkdir(UPLOADS_DIR, bucket.home)
-        try:
-            pointer = disk.create(UPLOADS_DIR + b"/" + WITHIN + name, bucket.home)
-        except FileExistsError:
+        with suppress(FileNotFoundError):
+            os.stat(path, dir_fd=bucket.home, follow_symlinks=False)
             return
+        staged = UPLOADS_DIR + b"/" + GONE + private.unique()
+        pointer = disk.create(staged, bucket.home)
         try:
             disk.write(pointer, [bucket.name.encode()])
             disk.settle(pointer)
         finally:
             os.close(pointer)
+        disk.rename(staged, bucket.home, path, bucket.home)
+        private.sync(disk, bucket.home, UPLOADS_DIR)
 
 
 def _upload_ids(bucket: Bucket) -> list[str]:
