@@ -27,7 +27,9 @@ def line(event: LogEvent) -> str | None:
 
     Line ends within it, of tracebacks most often, become `` | ``.
     """
-    if "log_failure" in event:
+    if event.get("log_format") == "{line}":
+        text = str(event["line"])  # one a request: its formatting is most of what it costs
+    elif "log_failure" in event:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
     else:
         text = formatEvent(event)
