@@ -13,254 +13,84 @@ one caller at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-import attrs
 from zope.interface import Attribute, Interface
 
-#: The longest key, in bytes of UTF-8 (S3 user guide, "Object key naming guidelines").
-MAX_KEY_BYTES = 1024
-
-
-# ---------------------------------------------------------------- values
-
-
-def _frozen_map(value: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(value)
-
-
-@attrs.frozen
-class Attributes:
-    """What a client says about an object besides its bytes.
-
-    :ivar system: the headers S3 keeps and gives back, by lower-case name: ``content-type``,
-        ``content-encoding``, ``content-disposition``, ``content-language``, ``cache-control``,
-        ``expires``.  Absent means not given.
-    :ivar metadata: user metadata, by lower-case name without ``x-amz-meta-``.
-    :ivar tags: the tag set, in the order given.
-    """
-
-    system: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_map)
-    metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_map)
-    tags: tuple[tuple[str, str], ...] = ()
-
-
-@attrs.frozen
-class BucketInfo:
-    """A bucket as it is now.
-
-    :ivar owner: canonical id of the owner, or None for a directory that no S3 client made.
-    :ivar created_ns: when it was made.
-    :ivar tags: the bucket's tag set, or None where none was ever put (S3: NoSuchTagSet).
-    """
-
-    name: str
-    owner: str | None
-    created_ns: int
-    tags: tuple[tuple[str, str], ...] | None = None
-
-
-@attrs.frozen
-class ObjectInfo:
-    """An object as it was at one moment; all fields belong to one version of it.
-
-    :ivar size: bytes of content.
-    :ivar modified_ns: last modification of the content.
-    :ivar etag: MD5 in hex; ``MD5-N`` for N parts; for content that was changed or made outside S3 a
-        token with a dash in it that changes whenever the file does.
-    :ivar owner: canonical id of who put it, None when no S3 client did.
-    :ivar part_sizes: for a multipart object the size of each part in order, else empty.
-    :ivar upload_id: the upload that made it, for an idempotent Complete; else None.
-    :ivar folder: True for a directory that nobody put as an object (the alluxio personality shows
-        it as a zero-byte ``name/``, the aws personality does not know it).
-    """
-
-    key: str
-    size: int
-    modified_ns: int
-    etag: str
-    attributes: Attributes = Attributes()
-    owner: str | None = None
-    part_sizes: tuple[int, ...] = ()
-    upload_id: str | None = None
-    folder: bool = False
-
-
-@attrs.frozen
-class ListQuery:
-    """Which page of a listing is wanted.
-
-    :ivar prefix: only keys that begin with it.
-    :ivar delimiter: keys with the delimiter after the prefix are rolled up; "" for none.
-    :ivar after: exclusive: keys and common prefixes that sort after it (UTF-8 byte order).
-    :ivar max_keys: at most so many keys and common prefixes together; 0 gives an empty page.
-    :ivar folders: list implicit directories too, as zero-byte keys ``name/``, and let an empty one
-        be a common prefix.
-    """
-
-    prefix: str = ""
-    delimiter: str = ""
-    after: str = ""
-    max_keys: int = 1000
-    folders: bool = False
-
-
-@attrs.frozen
-class ListPage:
-    """One page, in UTF-8 byte order.
-
-    :ivar objects: keys of the page.
-    :ivar prefixes: common prefixes of the page.
-    :ivar next_after: the ``after`` of the next page (the last key or prefix of this one) when there
-        is more, else None.
-    """
-
-    objects: tuple[ObjectInfo, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    next_after: str | None = None
-
-
-@attrs.frozen
-class UploadInfo:
-    """A multipart upload under way."""
-
-    key: str
-    upload_id: str
-    owner: str | None
-    initiated_ns: int
-    attributes: Attributes = Attributes()
-
-
-@attrs.frozen
-class UploadsQuery:
-    """Which page of a bucket's uploads is wanted; order is by key, then initiation, then upload id.
-
-    :ivar after_key: exclusive when ``after_upload_id`` is "", else the uploads of this very key
-        that sort after that upload, and those of later keys.
-    :ivar owner: only uploads of this owner; None for all.
-    """
-
-    prefix: str = ""
-    delimiter: str = ""
-    after_key: str = ""
-    after_upload_id: str = ""
-    max_uploads: int = 1000
-    owner: str | None = None
-
-
-@attrs.frozen
-class UploadsPage:
-    """One page of uploads; ``next_key`` and ``next_upload_id`` are None on the last one."""
-
-    uploads: tuple[UploadInfo, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    next_key: str | None = None
-    next_upload_id: str | None = None
-
-
-@attrs.frozen
-class PartInfo:
-    """One stored part of an upload."""
-
-    number: int
-    size: int
-    etag: str
-    modified_ns: int
-
-
-@attrs.frozen
-class PartsPage:
-    """Parts in order of their number; ``next_after`` is None on the last page."""
-
-    parts: tuple[PartInfo, ...] = ()
-    next_after: int | None = None
-
-
-# ---------------------------------------------------------------- storage facts
-
-
-class StorageError(Exception):
-    """Something is so, in the store; the text says what, for the log and never for the client."""
-
-
-class NoSuchBucket(StorageError):
-    """There is no directory that could be this bucket."""
-
-
-class BucketExists(StorageError):
-    """A bucket of that name is there already."""
-
-
-class BucketNotEmpty(StorageError):
-    """The bucket holds objects or uploads."""
-
-
-class BadBucketName(StorageError):
-    """No directory can have this name, or a file has it."""
-
-
-class NoSuchKey(StorageError):
-    """There is no object of that key."""
-
-
-class KeyTooLong(StorageError):
-    """The key is longer than a key may be, or than this file system can hold even escaped."""
-
-
-class BadKey(StorageError):
-    """The text is no key (empty, holds NUL)."""
-
-
-class ObjectExists(StorageError):
-    """Create-only was asked for, and the key is taken."""
-
-
-class NoSuchUpload(StorageError):
-    """The upload was never begun under this key, or has been completed or aborted."""
-
-
-class InvalidPart(StorageError):
-    """A listed part was not uploaded, or not with that ETag."""
-
-
-class PartTooSmall(StorageError):
-    """A part that is not the last is below the least size.
-
-    :ivar number: the part; :ivar size: its bytes; :ivar etag: its ETag.
-    """
-
-    def __init__(self, number: int, size: int, etag: str) -> None:
-        super().__init__(f"part {number} has {size} bytes")
-        self.number = number
-        self.size = size
-        self.etag = etag
-
-
-class OutOfSpace(StorageError):
-    """No bytes, no inodes or no quota is left (ENOSPC, EDQUOT)."""
-
-
-class ReadOnly(StorageError):
-    """The file system is mounted read-only (EROFS)."""
-
-
-class AccessRefused(StorageError):
-    """The kernel refused the daemon (EACCES, EPERM)."""
-
-
-class Busy(StorageError):
-    """Out of descriptors, or a race was lost too often; trying again may help (EMFILE, EAGAIN)."""
-
-
-class Unavailable(StorageError):
-    """The device or the server behind the file system failed (EIO, ESTALE, ETIMEDOUT ...)."""
-
-
-class Corrupt(StorageError):
-    """A record of ours cannot be understood."""
-
-
-# ---------------------------------------------------------------- interfaces
+from s3daemon.store.facts import (
+    AccessRefused,
+    BadBucketName,
+    BadKey,
+    BucketExists,
+    BucketNotEmpty,
+    Busy,
+    Corrupt,
+    InvalidPart,
+    KeyTooLong,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchUpload,
+    ObjectExists,
+    OutOfSpace,
+    PartTooSmall,
+    ReadOnly,
+    StorageError,
+    Unavailable,
+)
+from s3daemon.store.values import (
+    MAX_KEY_BYTES,
+    Attributes,
+    BucketInfo,
+    ListPage,
+    ListQuery,
+    ObjectInfo,
+    PartInfo,
+    PartsPage,
+    UploadInfo,
+    UploadsPage,
+    UploadsQuery,
+)
+
+__all__ = [
+    "MAX_KEY_BYTES",
+    "AccessRefused",
+    "Attributes",
+    "BadBucketName",
+    "BadKey",
+    "BucketExists",
+    "BucketInfo",
+    "BucketNotEmpty",
+    "Busy",
+    "Corrupt",
+    "IAtOnce",
+    "IBuckets",
+    "IObjects",
+    "IPartWriter",
+    "IReader",
+    "IStore",
+    "IUploads",
+    "IWriter",
+    "InvalidPart",
+    "KeyTooLong",
+    "ListPage",
+    "ListQuery",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchUpload",
+    "ObjectExists",
+    "ObjectInfo",
+    "OutOfSpace",
+    "PartInfo",
+    "PartTooSmall",
+    "PartsPage",
+    "ReadOnly",
+    "StorageError",
+    "Unavailable",
+    "UploadInfo",
+    "UploadsPage",
+    "UploadsQuery",
+    "WouldBlock",
+]
 
 
 class IReader(Interface):

@@ -1,0 +1,161 @@
+"""What goes in and out of a store: frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+#: The longest key, in bytes of UTF-8 (S3 user guide, "Object key naming guidelines").
+MAX_KEY_BYTES = 1024
+
+
+def _frozen_map(value: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(value)
+
+
+@attrs.frozen
+class Attributes:
+    """What a client says about an object besides its bytes.
+
+    :ivar system: the headers S3 keeps and gives back, by lower-case name: ``content-type``,
+        ``content-encoding``, ``content-disposition``, ``content-language``, ``cache-control``,
+        ``expires``.  Absent means not given.
+    :ivar metadata: user metadata, by lower-case name without ``x-amz-meta-``.
+    :ivar tags: the tag set, in the order given.
+    """
+
+    system: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_map)
+    metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_map)
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen
+class BucketInfo:
+    """A bucket as it is now.
+
+    :ivar owner: canonical id of the owner, or None for a directory that no S3 client made.
+    :ivar created_ns: when it was made.
+    :ivar tags: the bucket's tag set, or None where none was ever put (S3: NoSuchTagSet).
+    """
+
+    name: str
+    owner: str | None
+    created_ns: int
+    tags: tuple[tuple[str, str], ...] | None = None
+
+
+@attrs.frozen
+class ObjectInfo:
+    """An object as it was at one moment; all fields belong to one version of it.
+
+    :ivar size: bytes of content.
+    :ivar modified_ns: last modification of the content.
+    :ivar etag: MD5 in hex; ``MD5-N`` for N parts; for content that was changed or made outside S3 a
+        token with a dash in it that changes whenever the file does.
+    :ivar owner: canonical id of who put it, None when no S3 client did.
+    :ivar part_sizes: for a multipart object the size of each part in order, else empty.
+    :ivar upload_id: the upload that made it, for an idempotent Complete; else None.
+    :ivar folder: True for a directory that nobody put as an object (the alluxio personality shows
+        it as a zero-byte ``name/``, the aws personality does not know it).
+    """
+
+    key: str
+    size: int
+    modified_ns: int
+    etag: str
+    attributes: Attributes = Attributes()
+    owner: str | None = None
+    part_sizes: tuple[int, ...] = ()
+    upload_id: str | None = None
+    folder: bool = False
+
+
+@attrs.frozen
+class ListQuery:
+    """Which page of a listing is wanted.
+
+    :ivar prefix: only keys that begin with it.
+    :ivar delimiter: keys with the delimiter after the prefix are rolled up; "" for none.
+    :ivar after: exclusive: keys and common prefixes that sort after it (UTF-8 byte order).
+    :ivar max_keys: at most so many keys and common prefixes together; 0 gives an empty page.
+    :ivar folders: list implicit directories too, as zero-byte keys ``name/``, and let an empty one
+        be a common prefix.
+    """
+
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    max_keys: int = 1000
+    folders: bool = False
+
+
+@attrs.frozen
+class ListPage:
+    """One page, in UTF-8 byte order.
+
+    :ivar objects: keys of the page.
+    :ivar prefixes: common prefixes of the page.
+    :ivar next_after: the ``after`` of the next page (the last key or prefix of this one) when there
+        is more, else None.
+    """
+
+    objects: tuple[ObjectInfo, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    next_after: str | None = None
+
+
+@attrs.frozen
+class UploadInfo:
+    """A multipart upload under way."""
+
+    key: str
+    upload_id: str
+    owner: str | None
+    initiated_ns: int
+    attributes: Attributes = Attributes()
+
+
+@attrs.frozen
+class UploadsQuery:
+    """Which page of a bucket's uploads is wanted; order is by key, then initiation, then upload id.
+
+    :ivar after_key: exclusive when ``after_upload_id`` is "", else the uploads of this very key
+        that sort after that upload, and those of later keys.
+    :ivar owner: only uploads of this owner; None for all.
+    """
+
+    prefix: str = ""
+    delimiter: str = ""
+    after_key: str = ""
+    after_upload_id: str = ""
+    max_uploads: int = 1000
+    owner: str | None = None
+
+
+@attrs.frozen
+class UploadsPage:
+    """One page of uploads; ``next_key`` and ``next_upload_id`` are None on the last one."""
+
+    uploads: tuple[UploadInfo, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    next_key: str | None = None
+    next_upload_id: str | None = None
+
+
+@attrs.frozen
+class PartInfo:
+    """One stored part of an upload."""
+
+    number: int
+    size: int
+    etag: str
+    modified_ns: int
+
+
+@attrs.frozen
+class PartsPage:
+    """Parts in order of their number; ``next_after`` is None on the last page."""
+
+    parts: tuple[PartInfo, ...] = ()
+    next_after: int | None = None
