@@ -170,6 +170,10 @@ class Disk:
         """Set the size.  ftruncate(2)"""
         self._do("truncate", os.ftruncate, fd, size)
 
+    def punch(self, fd: int, offset: int, size: int) -> None:
+        """Give the blocks of a range back; it reads as zeros.  fallocate(2)"""
+        self._do("punch", syscalls.punch_hole, fd, offset, size)
+
     def copy(
         self, source: int, target: int, size: int, source_offset: int = 0, target_offset: int = 0
     ) -> int:

@@ -88,15 +88,15 @@ class _Work:
             with self.go_on(), suppress(FileNotFoundError):
                 entry = path + b"/" + name
                 st = os.stat(entry, dir_fd=dir_fd, follow_symlinks=False)
-                if st.st_mtime_ns < self._before_ns:
+                # Moving something here leaves its mtime alone, and sets its ctime.
+                if max(st.st_mtime_ns, st.st_ctime_ns) < self._before_ns:
                     private.remove_tree(self.volume.disk, entry, dir_fd)
                     self._left -= 1
 
     def _names(self, path: bytes, dir_fd: int) -> list[bytes]:
-        names: list[bytes] = []
         with self.go_on():
-            names = _names(path, dir_fd)
-        return names
+            return _names(path, dir_fd)
+        return []
 
     def _remove(self, bucket: Bucket, upload_id: str) -> bool:
         try:

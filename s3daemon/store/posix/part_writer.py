@@ -99,7 +99,11 @@ class PosixPartWriter:
         fd, self._fd = self._fd, -1
         with suppress(OSError):
             if fd >= 0:
-                os.close(fd)
+                try:
+                    if self._claimed:
+                        self._give_back(fd)
+                finally:
+                    os.close(fd)
         if self._upload.fd >= 0:
             with suppress(OSError):
                 if self._claimed:
@@ -178,10 +182,16 @@ class PosixPartWriter:
         try:
             self._open_own()
             self._disk.copy(source, self._fd, self._written, offset)
+            with suppress(OSError):
+                self._give_back(source)
         finally:
             os.close(source)
         self._claimed = False
         self._disk.unlink(claim_name(self._number), self._upload.fd)
+
+    def _give_back(self, fd: int) -> None:
+        """Free what was written into a place that is still ours alone: a full disk needs it."""
+        self._disk.punch(fd, self._stride * (self._number - 1), self._stride)
 
     # -------------------------------------------------------- records
 

@@ -48,6 +48,14 @@ _fgetxattr = ctypes.CFUNCTYPE(
 )(("fgetxattr", _libc))
 
 
+#: fallocate(2), FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE.
+_KEEP_SIZE = 0x01
+_PUNCH_HOLE = 0x02
+_fallocate = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64, use_errno=True
+)(("fallocate64", _libc))
+
+
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
@@ -67,6 +75,13 @@ def openat2(dir_fd: int, path: bytes, flags: int, resolve: int) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), path)
     return int(fd)
+
+
+def punch_hole(fd: int, offset: int, size: int) -> None:
+    """Give the blocks of a range of a file back; it reads as zeros.  fallocate(2)"""
+    if _fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, offset, size) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 class XattrReader(threading.local):
