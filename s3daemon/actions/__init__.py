@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from s3daemon.actions import (
     abort_multipart_upload,
+    acl,
     bucket_tagging,
     complete_multipart_upload,
     copy_object,
@@ -15,10 +16,12 @@ from s3daemon.actions import (
     delete_object,
     delete_objects,
     get_bucket_location,
+    get_bucket_versioning,
     get_object,
     head_bucket,
     list_buckets,
     list_multipart_uploads,
+    list_object_versions,
     list_objects,
     list_objects_v2,
     list_parts,
@@ -31,6 +34,7 @@ from s3daemon.actions.base import AnyAction
 
 _ALL: tuple[AnyAction, ...] = (
     abort_multipart_upload.ACTION,
+    *acl.ACTIONS,
     *bucket_tagging.ACTIONS,
     complete_multipart_upload.ACTION,
     copy_object.ACTION,
@@ -40,10 +44,12 @@ _ALL: tuple[AnyAction, ...] = (
     delete_object.ACTION,
     delete_objects.ACTION,
     get_bucket_location.ACTION,
+    get_bucket_versioning.ACTION,
     *get_object.ACTIONS,
     head_bucket.ACTION,
     list_buckets.ACTION,
     list_multipart_uploads.ACTION,
+    list_object_versions.ACTION,
     list_objects.ACTION,
     list_objects_v2.ACTION,
     list_parts.ACTION,

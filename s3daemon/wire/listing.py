@@ -1,8 +1,9 @@
 """The repeated elements of list answers, as escaped text.
 
 A page is up to 1,000 entries, so this is written as plain string work: one formatted string an
-entry, no tree.  The elements and their order are those of ListObjects, ListObjectsV2, ListParts and
-ListMultipartUploads (S3 API reference); the actions write what stands around them.
+entry, no tree.  The elements and their order are those of ListObjects, ListObjectsV2,
+ListObjectVersions, ListParts and ListMultipartUploads (S3 API reference); the actions write what
+stands around them.
 """
 
 from __future__ import annotations
@@ -110,16 +111,13 @@ def contents(objects: Iterable[ListedObject], text: Text, owner: Owner | None) -
 
     What has no ETag (a directory) is written without one.
     """
-    time = times()
-    return "".join(
-        [
-            f"<Contents><Key>{text(entry.key)}</Key>"
-            f"<LastModified>{time(entry.modified_ns)}</LastModified>"
-            f"{_etag(entry.etag)}<Size>{entry.size}</Size>"
-            f"{owner(entry.owner) if owner else ''}<StorageClass>STANDARD</StorageClass></Contents>"
-            for entry in objects
-        ]
-    )
+    return _objects("Contents", "", objects, text, owner)
+
+
+def versions(objects: Iterable[ListedObject], text: Text, owner: Owner) -> str:
+    """``<Version>`` of each object, as where versioning was never on: the one version is null."""
+    one = "<VersionId>null</VersionId><IsLatest>true</IsLatest>"
+    return _objects("Version", one, objects, text, owner)
 
 
 def common_prefixes(prefixes: Iterable[str], text: Text) -> str:
@@ -150,6 +148,25 @@ def uploads(listed: Iterable[ListedUpload], text: Text, initiator: Owner, owner:
             f"{initiator(upload.owner)}{owner(upload.owner)}<StorageClass>STANDARD</StorageClass>"
             f"<Initiated>{iso8601(upload.initiated_ns)}</Initiated></Upload>"
             for upload in listed
+        ]
+    )
+
+
+def _objects(
+    name: str,
+    version: str,
+    objects: Iterable[ListedObject],
+    text: Text,
+    owner: Owner | None,
+) -> str:
+    time = times()
+    return "".join(
+        [
+            f"<{name}><Key>{text(entry.key)}</Key>{version}"
+            f"<LastModified>{time(entry.modified_ns)}</LastModified>"
+            f"{_etag(entry.etag)}<Size>{entry.size}</Size>"
+            f"{owner(entry.owner) if owner else ''}<StorageClass>STANDARD</StorageClass></{name}>"
+            for entry in objects
         ]
     )
 

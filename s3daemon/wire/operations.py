@@ -16,6 +16,7 @@ import attrs
 
 from s3daemon.wire import errors
 from s3daemon.wire.message import S3Request
+from s3daemon.wire.unsupported import UNSUPPORTED, UNSUPPORTED_METHODS
 
 _VERSION = frozenset({"versionId"})
 _UPLOAD = ("uploadId",)
@@ -73,6 +74,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("PutBucketTagging", "PUT", "bucket", ("tagging",)),
     Operation("GetBucketTagging", "GET", "bucket", ("tagging",)),
     Operation("DeleteBucketTagging", "DELETE", "bucket", ("tagging",)),
+    Operation("GetBucketAcl", "GET", "bucket", ("acl",)),
+    Operation("PutBucketAcl", "PUT", "bucket", ("acl",)),
+    Operation("GetBucketVersioning", "GET", "bucket", ("versioning",)),
     Operation("ListObjects", "GET", "bucket", optional=_LIST | {"marker"}),
     Operation(
         "ListObjectsV2",
@@ -81,12 +85,21 @@ OPERATIONS: tuple[Operation, ...] = (
         ("list-type=2",),
         _LIST | {"continuation-token", "fetch-owner", "start-after"},
     ),
+    Operation(
+        "ListObjectVersions",
+        "GET",
+        "bucket",
+        ("versions",),
+        _LIST | {"key-marker", "version-id-marker"},
+    ),
     Operation("PutObject", "PUT", "object"),
     Operation("GetObject", "GET", "object", optional=_READ),
     Operation("HeadObject", "HEAD", "object", optional=_READ),
     Operation("DeleteObject", "DELETE", "object", optional=_VERSION),
     Operation("DeleteObjects", "POST", "bucket", ("delete",)),
     Operation("CopyObject", "PUT", "object", header=_COPY),
+    Operation("GetObjectAcl", "GET", "object", ("acl",), _VERSION),
+    Operation("PutObjectAcl", "PUT", "object", ("acl",), _VERSION),
     Operation("PutObjectTagging", "PUT", "object", ("tagging",), _VERSION),
     Operation("GetObjectTagging", "GET", "object", ("tagging",), _VERSION),
     Operation("DeleteObjectTagging", "DELETE", "object", ("tagging",), _VERSION),
@@ -114,49 +127,6 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("CompleteMultipartUpload", "POST", "object", _UPLOAD),
     Operation("AbortMultipartUpload", "DELETE", "object", _UPLOAD),
-)
-
-#: Sub-resources of S3 that no operation here has: they select in the request URIs of the model.
-UNSUPPORTED: frozenset[str] = frozenset(
-    {
-        "abac",
-        "accelerate",
-        "acl",
-        "analytics",
-        "annotation",
-        "attributes",
-        "cors",
-        "encryption",
-        "intelligent-tiering",
-        "inventory",
-        "legal-hold",
-        "lifecycle",
-        "logging",
-        "metadataAnnotationTable",
-        "metadataConfiguration",
-        "metadataInventoryTable",
-        "metadataJournalTable",
-        "metadataTable",
-        "metrics",
-        "notification",
-        "object-lock",
-        "ownershipControls",
-        "policy",
-        "policyStatus",
-        "publicAccessBlock",
-        "renameObject",
-        "replication",
-        "requestPayment",
-        "restore",
-        "retention",
-        "select",
-        "select-type",
-        "session",
-        "torrent",
-        "versioning",
-        "versions",
-        "website",
-    }
 )
 
 #: Parameters that say who asks, or which client: they never select anything.
@@ -193,7 +163,16 @@ _AT: Mapping[str, frozenset[str]] = {
     for scope in (_SERVICE, _BUCKET, _OBJECT)
 }
 #: Names that select somewhere and have no other meaning elsewhere.
-_SUBRESOURCES = UNSUPPORTED | {"delete", "location", "tagging", "uploads", "uploadId"}
+_SUBRESOURCES = UNSUPPORTED | {
+    "acl",
+    "delete",
+    "location",
+    "tagging",
+    "uploadId",
+    "uploads",
+    "versioning",
+    "versions",
+}
 
 
 def match(request: S3Request) -> str:
@@ -273,6 +252,9 @@ def _invalid(name: str, value: str, message: str) -> errors.S3Error:
 
 def _no_operation(method: str, scope: str, selectors: frozenset[str]) -> errors.S3Error:
     """Why there is no row for this method at this place with these selectors."""
+    for name in selectors:
+        if (method, scope, name) in UNSUPPORTED_METHODS:
+            return _not_implemented(name)
     if scope == _OBJECT and method == "PUT" and selectors & {"partNumber", "uploadId"}:
         name = "partNumber" if "partNumber" in selectors else "uploadId"
         partner = "uploadId" if name == "partNumber" else "partNumber"

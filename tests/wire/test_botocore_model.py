@@ -14,7 +14,8 @@ from botocore.loaders import Loader
 
 from s3daemon.wire import errors
 from s3daemon.wire.message import S3Request
-from s3daemon.wire.operations import OPERATIONS, UNSUPPORTED, Operation, match
+from s3daemon.wire.operations import OPERATIONS, Operation, match
+from s3daemon.wire.unsupported import UNSUPPORTED, UNSUPPORTED_METHODS
 
 MODEL = Loader().load_service_model("s3", "service-2")
 SCOPES = {"/": "service", "/{Bucket}": "bucket", "/{Bucket}/{Key+}": "object"}
@@ -76,6 +77,18 @@ def test_the_sub_resources_that_are_refused_are_those_of_the_model():
     everything = {part.partition("=")[0] for name in MODEL["operations"] for part in uri(name)[2]}
     ours = {part.partition("=")[0] for row in OPERATIONS for part in row.required}
     assert everything - ours == UNSUPPORTED
+
+
+def test_the_methods_that_are_refused_are_those_of_the_model():
+    """Of a sub-resource of ours; nothing else makes such a method 501 and not 405."""
+    of_ours = {(row.method, row.scope, part) for row in OPERATIONS for part in row.required}
+    others = {
+        (method, SCOPES[path], part)
+        for method, path, selecting in (uri(name) for name in OTHERS if name not in ELSEWHERE)
+        for part in selecting
+        if part not in UNSUPPORTED and "=" not in part
+    }
+    assert others - of_ours == UNSUPPORTED_METHODS
 
 
 @pytest.mark.parametrize("name", [name for name in OTHERS if name not in ELSEWHERE])

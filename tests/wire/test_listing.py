@@ -59,6 +59,16 @@ def test_an_etag_that_something_else_wrote_cannot_break_out() -> None:
     )
 
 
+def test_a_version() -> None:
+    assert listing.versions([Entry(key="a&b")], listing.text_for(""), owner) == (
+        "<Version><Key>a&amp;b</Key><VersionId>null</VersionId><IsLatest>true</IsLatest>"
+        "<LastModified>2026-11-24T04:12:42.627Z</LastModified>"
+        "<ETag>&quot;0cc175b9c0f1b6a831c399e269772661&quot;</ETag><Size>5</Size>"
+        "<Owner><ID>nobody</ID><DisplayName>N &amp; Co</DisplayName></Owner>"
+        "<StorageClass>STANDARD</StorageClass></Version>"
+    )
+
+
 def test_a_part() -> None:
     assert listing.parts([Entry()]) == (
         "<Part><PartNumber>7</PartNumber><LastModified>2026-11-24T04:12:42.627Z</LastModified>"

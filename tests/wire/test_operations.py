@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from s3daemon.wire import errors
 from s3daemon.wire.message import S3Request
-from s3daemon.wire.operations import OPERATIONS, UNSUPPORTED, Operation, match
+from s3daemon.wire.operations import OPERATIONS, Operation, match
+from s3daemon.wire.unsupported import UNSUPPORTED
 
 READS = ("GET", "HEAD")
 WRITES = ("PUT", "POST", "DELETE", "PATCH", "OPTIONS")
@@ -48,6 +49,19 @@ COPY = {"x-amz-copy-source": "/b/k"}
             None,
             "ListObjectsV2",
         ),
+        ("GET", "bucket", "versions", None, "ListObjectVersions"),
+        (
+            "GET",
+            "bucket",
+            "versions&key-marker=a&version-id-marker=null",
+            None,
+            "ListObjectVersions",
+        ),
+        ("GET", "bucket", "versioning", None, "GetBucketVersioning"),
+        ("GET", "bucket", "acl", None, "GetBucketAcl"),
+        ("PUT", "bucket", "acl", None, "PutBucketAcl"),
+        ("GET", "object", "acl&versionId=null", None, "GetObjectAcl"),
+        ("PUT", "object", "acl", COPY, "PutObjectAcl"),
         ("POST", "bucket", "delete", None, "DeleteObjects"),
         ("GET", "bucket", "uploads", None, "ListMultipartUploads"),
         ("GET", "bucket", "uploads&prefix=a&key-marker=", None, "ListMultipartUploads"),
@@ -103,7 +117,7 @@ def test_every_row_is_reachable_with_all_it_reads(row: Operation):
 
 def test_names_are_unique():
     names = [row.name for row in OPERATIONS]
-    assert len(set(names)) == len(names) == 26
+    assert len(set(names)) == len(names) == 32
 
 
 @pytest.mark.parametrize("name", sorted(UNSUPPORTED))
@@ -149,7 +163,14 @@ def test_a_sub_resource_that_we_do_not_have_runs_nothing(name):
         ("GET", "bucket", "uploadId=u"),
         ("GET", "service", "tagging=1"),
         ("PUT", "object", "delete"),
+        ("GET", "object", "versions"),
+        ("GET", "object", "versioning"),
+        ("GET", "service", "acl"),
+        # what S3 has beside what is here
+        ("PUT", "bucket", "versioning"),
+        ("PUT", "bucket", "versioning&acl"),
         # versions
+        ("GET", "object", "acl&versionId=abc"),
         ("GET", "object", "versionId=abc"),
         ("DELETE", "object", "versionId=NULL"),
         ("PUT", "object", "versionId=abc"),
@@ -186,6 +207,10 @@ def test_not_implemented(method, place, query):
         ("GET", "bucket", "delete", "POST"),
         ("DELETE", "bucket", "delete", "POST"),
         ("DELETE", "bucket", "location", "GET"),
+        ("DELETE", "bucket", "acl", "GET, PUT"),
+        ("DELETE", "object", "acl", "GET, PUT"),
+        ("DELETE", "bucket", "versioning", "GET"),
+        ("DELETE", "bucket", "versions", "GET"),
         ("PUT", "bucket", "uploads", "GET"),
         ("GET", "object", "uploads", "POST"),
         ("DELETE", "object", "uploads", "POST"),
@@ -209,6 +234,8 @@ def test_method_not_allowed(method, place, query, allow):
         ("GET", "bucket", "list-type=1"),
         ("GET", "bucket", "list-type="),
         ("GET", "bucket", "list-type=2&uploads"),
+        ("GET", "bucket", "list-type=2&versions"),
+        ("GET", "bucket", "versions&acl"),
         ("GET", "object", "versionId="),
         ("DELETE", "object", "versionId"),
     ],
