@@ -16,11 +16,12 @@ from s3daemon.store.interfaces import (
     IWriter,
     ListPage,
     ListQuery,
+    NoSuchBucket,
     NoSuchKey,
     ObjectExists,
     ObjectInfo,
 )
-from s3daemon.store.memory_tree import Entries, Stored, Tree, check_key
+from s3daemon.store.memory_tree import Entries, Folder, Stored, Tree, check_key
 from s3daemon.store.paging import list_objects
 
 
@@ -49,10 +50,10 @@ class MemoryWriter:
     """New content for a key."""
 
     def __init__(
-        self, objects: MemoryObjects, bucket: str, info: ObjectInfo, create_only: bool
+        self, objects: MemoryObjects, base: str, made: Folder, info: ObjectInfo, create_only: bool
     ) -> None:
         self._objects = objects
-        self._bucket = bucket
+        self._bucket = (base, made)
         self._info = info
         self._create_only = create_only
         self._pieces: list[bytes] = []
@@ -65,9 +66,8 @@ class MemoryWriter:
         """See :meth:`IWriter.commit`."""
         content = b"".join(self._pieces)
         self._pieces = []
-        return self._objects.publish(
-            self._bucket, attrs.evolve(self._info, etag=etag), content, self._create_only
-        )
+        info = attrs.evolve(self._info, etag=etag)
+        return self._objects.publish(*self._bucket, info, content, self._create_only)
 
     def abort(self) -> None:
         """See :meth:`IWriter.abort`."""
@@ -101,21 +101,26 @@ class MemoryObjects:
     ) -> IWriter:
         """See :meth:`IObjects.create`."""
         with self._lock:
-            self._tree.bucket_base(bucket)
+            base = self._tree.bucket_base(bucket)
+            made = self._tree.folders[base]
         check_key(key)
         info = ObjectInfo(key, 0, 0, "", attributes, owner)
-        return MemoryWriter(self, bucket, info, create_only)
+        return MemoryWriter(self, base, made, info, create_only)
 
     def publish(
-        self, bucket: str, info: ObjectInfo, content: bytes, create_only: bool
+        self, base: str, made: Folder, info: ObjectInfo, content: bytes, create_only: bool
     ) -> ObjectInfo:
         """Make the content the object of ``info.key``; its size and time are filled in.
+
+        ``made`` is the bucket the writer began in: one made anew under its name is another.
 
         :raises NoSuchBucket: the bucket is gone.
         :raises ObjectExists: create-only, and the key is taken.
         """
         with self._lock:
-            path = self._tree.bucket_base(bucket) + info.key
+            if self._tree.folders.get(base) is not made:
+                raise NoSuchBucket(base)
+            path = base + info.key
             if create_only and path in self._tree.objects:
                 raise ObjectExists(info.key)
             info = attrs.evolve(info, size=len(content), modified_ns=self._tree.clock())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import attrs
 
@@ -183,11 +184,10 @@ class Tree:
         return [path[len(base) :] for path in sorted(paths)]
 
     def _is_empty(self, folder: str) -> bool:
-        return not any(
-            path != folder and path.startswith(folder)
-            for paths in (self.objects, self.folders)
-            for path in paths
-        )
+        """Whether nothing is in a directory, nor under way in a bucket that it is or holds."""
+        below = (path for paths in (self.objects, self.folders) for path in paths if path != folder)
+        uploads = (upload.base for upload in self.uploads.values())
+        return not any(path.startswith(folder) for path in chain(below, uploads))
 
     def _prune(self, base: str, folder: str) -> None:
         while len(folder) > len(base):

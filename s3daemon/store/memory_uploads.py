@@ -15,6 +15,7 @@ from s3daemon.store.interfaces import (
     InvalidPart,
     IPartWriter,
     IUploads,
+    NoSuchBucket,
     NoSuchUpload,
     ObjectExists,
     ObjectInfo,
@@ -99,7 +100,10 @@ class MemoryUploads:
     ) -> PartInfo:
         """Make the content the part of its number.  :raises NoSuchUpload:"""
         with self._lock:
-            upload = self._find(bucket, key, upload_id)
+            try:
+                upload = self._find(bucket, key, upload_id)
+            except NoSuchBucket as exc:
+                raise NoSuchUpload("it went with its bucket") from exc
             now_ns = self._tree.clock()
             upload.touched_ns = now_ns
             upload.parts[number] = StoredPart(content, etag, now_ns)

@@ -282,6 +282,18 @@ def test_bucket_deleted_under_a_writer(store: IStore, bucket: str) -> None:
         assert listed(store, bucket, folders=True) == []
 
 
+def test_bucket_made_anew_under_a_writer(store: IStore, bucket: str) -> None:
+    """The new bucket is another one, perhaps somebody else's."""
+    writer = store.objects.create(bucket, "k", NOTHING, None)
+    writer.write([b"x"])
+    store.buckets.delete(bucket)
+    store.buckets.create(bucket, "bob")
+    with pytest.raises(NoSuchBucket):
+        writer.commit(md5(b"x"))
+    writer.abort()
+    assert listed(store, bucket, folders=True) == []
+
+
 # ---------------------------------------------------------------- copy
 
 

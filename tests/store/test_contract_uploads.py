@@ -557,7 +557,7 @@ def test_bucket_deleted_under_an_upload(store: IStore, bucket: str) -> None:
     writer = store.uploads.write_part(bucket, "k", upload.upload_id, 1, 4)
     writer.write([b"data"])
     store.buckets.delete(bucket)
-    with pytest.raises((NoSuchBucket, NoSuchUpload)):
+    with pytest.raises(NoSuchUpload):
         writer.commit(md5(b"data"))
     writer.abort()
     with pytest.raises(NoSuchBucket):
