@@ -11,74 +11,25 @@ import errno
 import os
 from pathlib import Path
 
-import attrs
-
 from s3daemon.store.posix import private, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.names import MAX_NAME_BYTES, PRIVATE_DIR
+from s3daemon.store.posix.probed import XATTR_MAX, Probe, record, recorded
 from s3daemon.store.posix.records import ATTRIBUTE
 
-#: The longest value that the kernel passes on (XATTR_SIZE_MAX, limits.h).
-_XATTR_MAX = 65536
 #: Without this much even the attribute that only names a spill file does not fit.
 _XATTR_LEAST = 512
 
 
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+class _Full(Exception):
+    """There is no room to try anything."""
+
+
 class ProbeError(Exception):
     """This directory cannot hold a store; the text says why, and what to do."""
-
-
-@attrs.frozen
-class Probe:
-    """What was found.
-
-    :ivar xattr_bytes: the longest extended attribute that a new file takes.
-    :ivar tmpfile: files without a name (O_TMPFILE).
-    :ivar proc_link: such a file, and any open one, can be given a name through /proc.
-    :ivar hard_links: a file may have two names.
-    :ivar noreplace: renaming only where the new name is free (RENAME_NOREPLACE).
-    :ivar openat2: the kernel resolves paths beneath a directory.
-    :ivar copy_range: the kernel copies between files (copy_file_range).
-    :ivar dir_sync: fsync of a directory.
-    :ivar name_bytes: the longest name.
-    :ivar case_folding: names that differ only in case are one name here.
-    """
-
-    xattr_bytes: int
-    tmpfile: bool
-    proc_link: bool
-    hard_links: bool
-    noreplace: bool
-    openat2: bool
-    copy_range: bool
-    dir_sync: bool
-    name_bytes: int
-    case_folding: bool
-
-    @property
-    def spills(self) -> bool:
-        """Whether records can be too long for an attribute, so that there may be spill files."""
-        return self.xattr_bytes < _XATTR_MAX
-
-    def describe(self) -> str:
-        """One line for the log."""
-        found = [
-            f"xattrs up to {self.xattr_bytes} bytes",
-            f"names up to {self.name_bytes} bytes",
-        ]
-        for name, can in (
-            ("O_TMPFILE", self.tmpfile),
-            ("links through /proc", self.proc_link),
-            ("hard links", self.hard_links),
-            ("RENAME_NOREPLACE", self.noreplace),
-            ("openat2", self.openat2),
-            ("copy_file_range", self.copy_range),
-            ("fsync of directories", self.dir_sync),
-        ):
-            found.append(name if can else f"no {name}")
-        if self.case_folding:
-            found.append("folds case: keys that differ only in case are one object here")
-        return ", ".join(found)
 
 
 def probe(root: Path) -> Probe:
@@ -96,7 +47,18 @@ def probe(root: Path) -> Probe:
     except OSError as exc:
         raise ProbeError(f"{root} cannot be opened: {exc.strerror}") from exc
     try:
-        return _probe_in(disk, root, root_fd)
+        try:
+            found = _probe_in(disk, root, root_fd)
+        except _Full as exc:
+            known = recorded(root_fd)
+            if known is None:
+                raise ProbeError(
+                    f"the file system of {root} is full, and it has not been tried before:"
+                    " free some space"
+                ) from exc
+            return known
+        record(disk, root_fd, found)
+        return found
     finally:
         os.close(root_fd)
 
@@ -108,6 +70,8 @@ def _probe_in(disk: Disk, root: Path, root_fd: int) -> Probe:
         disk.mkdir(name, root_fd)
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root_fd)
     except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise _Full from exc
         raise ProbeError(
             f"{root} is not writable for this user ({exc.strerror}):"
             " mount it read-write, and let the daemon's user own it"
@@ -125,6 +89,8 @@ def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
     try:
         file_fd = disk.create(b"file", dir_fd)
     except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise _Full from exc
         raise ProbeError(f"no file can be made beneath {root}: {exc.strerror}") from exc
     try:
         xattr_bytes = _xattr_bytes(disk, root, file_fd)
@@ -175,14 +141,14 @@ def _exists(name: bytes, dir_fd: int) -> bool:
 
 def _xattr_bytes(disk: Disk, root: Path, fd: int) -> int:
     """The longest value, by bisection."""
-    fits, too_long = 0, _XATTR_MAX + 1
+    fits, too_long = 0, XATTR_MAX + 1
     size = _XATTR_LEAST
     while too_long - fits > 1:
         try:
             disk.set_xattr(fd, ATTRIBUTE, b"x" * size)
         except OSError as exc:
-            if exc.errno in (errno.EDQUOT, errno.ENOSPC) and size <= _XATTR_LEAST:
-                raise ProbeError(f"the file system of {root} is full") from exc
+            if exc.errno in _NO_ROOM and size <= _XATTR_LEAST:
+                raise _Full from exc
             if size <= _XATTR_LEAST:
                 raise ProbeError(
                     f"the file system of {root} does not keep extended attributes"
@@ -195,7 +161,7 @@ def _xattr_bytes(disk: Disk, root: Path, fd: int) -> int:
             if os.getxattr(fd, ATTRIBUTE) != b"x" * size:
                 raise ProbeError(f"the file system of {root} does not give back what it was given")
             fits = size
-        size = min((fits + too_long) // 2 if too_long <= _XATTR_MAX else fits * 4, _XATTR_MAX)
+        size = min((fits + too_long) // 2 if too_long <= XATTR_MAX else fits * 4, XATTR_MAX)
     return fits
 
 

@@ -12,7 +12,8 @@ from s3daemon.store.posix.at_once import AtOnce
 from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.durable import Disk, Durability, Hook
 from s3daemon.store.posix.objects import PosixObjects
-from s3daemon.store.posix.probe import Probe, probe
+from s3daemon.store.posix.probe import probe
+from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.uploads import PosixUploads
 from s3daemon.store.posix.volume import Volume
 from s3daemon.store.posix.watches import is_local

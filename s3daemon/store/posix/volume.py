@@ -17,7 +17,7 @@ from s3daemon.store.posix.paths import (
     directories,
     open_place,
 )
-from s3daemon.store.posix.probe import Probe
+from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.records import MetadataStore, XattrMetadata
 
 #: A bucket is a directory and not a link to one, as else two buckets could be the same.

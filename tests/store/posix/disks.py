@@ -77,12 +77,12 @@ class Before:
 
 
 def tree(top: Path) -> set[str]:
-    """Everything below a directory but the gateway's own directories as such."""
+    """Everything below a directory but the gateway's own directories, and what the probe found."""
     found = set()
     for path, directories, files in os.walk(top):
         for name in directories + files:
             found.add(os.path.relpath(os.path.join(path, name), top))
-    own = {"", "/staging", "/spill", "/trash"}
+    own = {"", "/staging", "/spill", "/trash", "/probe.json"}
     return {
         name
         for name in found

@@ -28,7 +28,8 @@ from s3daemon.store.interfaces import (
     StorageError,
     Unavailable,
 )
-from s3daemon.store.posix.probe import Probe, probe
+from s3daemon.store.posix.probe import probe
+from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import CutAt, FailAt, PowerCut, descriptors, tree
 from tests.store.tools import copy, get, put

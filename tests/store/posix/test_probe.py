@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from s3daemon.store.posix import syscalls
-from s3daemon.store.posix.probe import Probe, ProbeError, probe
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.probe import ProbeError, probe
+from s3daemon.store.posix.probed import Probe, recorded
 from tests.store.posix.disks import descriptors, tree
 
 
@@ -152,3 +154,29 @@ def test_description_of_a_poor_one() -> None:
     said = poor.describe()
     assert said.startswith("xattrs up to 512 bytes, names up to 143 bytes, no O_TMPFILE")
     assert "differ only in case" in said
+
+
+@pytest.mark.parametrize("call", ["mkdir", "create", "set_xattr"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_file_system_is_served_as_it_was_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Disk, call, full)
+    with pytest.raises(ProbeError, match=r"is full.*free some space"):
+        probe(tmp_path)
+    monkeypatch.undo()
+    known = probe(tmp_path)
+    monkeypatch.setattr(Disk, call, full)
+    assert probe(tmp_path) == known
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"xattr_bytes": 1}', b"\xff", b"null"])
+def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, raw: bytes) -> None:
+    probe(tmp_path)
+    (tmp_path / ".s3gate" / "probe.json").write_bytes(raw)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    assert recorded(fd) is None
+    os.close(fd)

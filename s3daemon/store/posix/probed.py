@@ -1,0 +1,106 @@
+"""What was found out about a file system, and remembered for when it is full."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+import attrs
+
+from s3daemon.store.posix import private
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.names import PRIVATE_DIR
+
+#: The longest value that the kernel passes on (XATTR_SIZE_MAX, limits.h).
+XATTR_MAX = 65536
+
+#: What the last probe of a root found, so that it can be served when it is full.
+_RECORD = PRIVATE_DIR + b"/probe.json"
+
+
+@attrs.frozen
+class Probe:
+    """What was found.
+
+    :ivar xattr_bytes: the longest extended attribute that a new file takes.
+    :ivar tmpfile: files without a name (O_TMPFILE).
+    :ivar proc_link: such a file, and any open one, can be given a name through /proc.
+    :ivar hard_links: a file may have two names.
+    :ivar noreplace: renaming only where the new name is free (RENAME_NOREPLACE).
+    :ivar openat2: the kernel resolves paths beneath a directory.
+    :ivar copy_range: the kernel copies between files (copy_file_range).
+    :ivar dir_sync: fsync of a directory.
+    :ivar name_bytes: the longest name.
+    :ivar case_folding: names that differ only in case are one name here.
+    """
+
+    xattr_bytes: int
+    tmpfile: bool
+    proc_link: bool
+    hard_links: bool
+    noreplace: bool
+    openat2: bool
+    copy_range: bool
+    dir_sync: bool
+    name_bytes: int
+    case_folding: bool
+
+    @property
+    def spills(self) -> bool:
+        """Whether records can be too long for an attribute, so that there may be spill files."""
+        return self.xattr_bytes < XATTR_MAX
+
+    def describe(self) -> str:
+        """One line for the log."""
+        found = [
+            f"xattrs up to {self.xattr_bytes} bytes",
+            f"names up to {self.name_bytes} bytes",
+        ]
+        for name, can in (
+            ("O_TMPFILE", self.tmpfile),
+            ("links through /proc", self.proc_link),
+            ("hard links", self.hard_links),
+            ("RENAME_NOREPLACE", self.noreplace),
+            ("openat2", self.openat2),
+            ("copy_file_range", self.copy_range),
+            ("fsync of directories", self.dir_sync),
+        ):
+            found.append(name if can else f"no {name}")
+        if self.case_folding:
+            found.append("folds case: keys that differ only in case are one object here")
+        return ", ".join(found)
+
+
+def recorded(root_fd: int) -> Probe | None:
+    """What the last probe of this root found, None where there is none that can be read.
+
+    A file system that is full cannot be tried, but must be served: deleting makes room.
+    """
+    try:
+        fd = os.open(_RECORD, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=root_fd)
+    except OSError:
+        return None
+    with open(fd, "rb") as file:
+        raw = file.read()
+    try:
+        known = Probe(**json.loads(raw))
+    except (ValueError, TypeError):
+        return None
+    whole = all(isinstance(value, int) for value in attrs.astuple(known))
+    return known if whole else None
+
+
+def record(disk: Disk, root_fd: int, found: Probe) -> None:
+    """Remember what was found; without it only a full file system cannot be served."""
+    staged = PRIVATE_DIR + b"/probe." + private.unique()
+    with suppress(OSError):
+        fd = disk.create(staged, root_fd)
+        try:
+            disk.write(fd, [json.dumps(attrs.asdict(found)).encode()])
+            disk.settle(fd)
+            disk.rename(staged, root_fd, _RECORD, root_fd)
+        except OSError:
+            disk.unlink(staged, root_fd)
+        finally:
+            os.close(fd)
