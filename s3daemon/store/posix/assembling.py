@@ -36,8 +36,12 @@ def assemble(disk: Disk, upload: UploadDir, chosen: Sequence[Part], scan: Scan) 
 def keep(disk: Disk, upload: UploadDir, draft: Draft) -> None:
     """The draft was not published: the upload is what it was.  Never fails."""
     if draft.name == WHOLE:
-        with suppress(OSError):
-            disk.unlink(PUBLISHING, upload.fd)
+        try:
+            with suppress(FileNotFoundError):
+                disk.unlink(PUBLISHING, upload.fd)
+                disk.fsync(upload.fd)
+        except OSError:
+            draft.name = None  # the upload would pass for completed
     else:
         draft.name = None  # it is the upload's
     draft.discard(disk)
@@ -92,6 +96,7 @@ def _copied(disk: Disk, upload: UploadDir, chosen: Sequence[Part]) -> Draft:
     for leftover in (PUBLISHING, WHOLE):
         with suppress(FileNotFoundError):
             disk.unlink(leftover, upload.fd)
+            disk.fsync(upload.fd)
     draft = Draft(disk.create(WHOLE, upload.fd), WHOLE, upload.fd)
     try:
         offset = 0

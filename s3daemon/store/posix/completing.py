@@ -19,6 +19,7 @@ import attrs
 from s3daemon.store.interfaces import (
     Busy,
     InvalidPart,
+    NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     ObjectInfo,
@@ -72,7 +73,12 @@ def complete(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
             # A crash, or an error, after the object was published and before the upload was gone.
             done = _completed(volume, bucket, wanted)
         except NoSuchUpload:
-            done = _complete(volume, bucket, upload, info, wanted)
+            try:
+                done = _complete(volume, bucket, upload, info, wanted)
+            except (InvalidPart, FileNotFoundError):
+                if upload.is_current():
+                    raise
+                return _completed(volume, bucket, wanted)  # its bucket is being deleted
         with suppress(OSError, NoSuchUpload):  # the object is there; what stays expires
             remove_upload(volume, upload)
         return done
@@ -83,7 +89,7 @@ def _complete(
 ) -> ObjectInfo:
     """Publish the listed parts of an upload that is locked."""
     scan = upload.scan()
-    if scan.published:
+    if scan.published or upload.was_published():
         raise NoSuchUpload("the upload was completed, and the object is another by now")
     _choose(scan, wanted)
     with suppress(FileExistsError):
@@ -116,7 +122,8 @@ def remove_upload(volume: Volume, upload: UploadDir) -> None:
         disk.rename(upload.path, bucket.fd, gone, bucket.fd)
     except FileNotFoundError as exc:
         raise NoSuchUpload(upload.upload_id) from exc
-    private.sync(disk, bucket.fd, UPLOADS_DIR)
+    with suppress(FileNotFoundError):  # moved away, with everything in it, by DeleteBucket
+        private.sync(disk, bucket.fd, UPLOADS_DIR)
     with suppress(OSError):  # writers that have not heard of it yet; the janitor comes again
         private.remove_tree(disk, gone, bucket.fd)
 
@@ -124,11 +131,13 @@ def remove_upload(volume: Volume, upload: UploadDir) -> None:
 def _completed(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
     """The object that the upload became, as long as the key still holds it.
 
-    :raises NoSuchUpload:
+    :raises NoSuchUpload, NoSuchBucket:
     """
     try:
         found = find(volume, bucket, wanted.key)
     except NoSuchKey as exc:
+        if not volume.is_current(bucket):
+            raise NoSuchBucket(bucket.name) from exc
         raise NoSuchUpload(wanted.upload_id) from exc
     try:
         if not found.is_directory:

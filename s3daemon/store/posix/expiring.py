@@ -6,6 +6,7 @@ gateways may do this at the same time.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -74,8 +75,8 @@ class _Work:
             with self.go_on():
                 if name.startswith(GONE):
                     # Nobody can find it any more.
-                    private.remove_tree(self.volume.disk, UPLOADS_DIR + b"/" + name, bucket.fd)
                     self._left -= 1
+                    self._remove_rest(UPLOADS_DIR + b"/" + name, bucket.fd)
                 elif is_upload_id(os.fsdecode(name)) and self._remove(bucket, os.fsdecode(name)):
                     self.count += 1
                     self._left -= 1
@@ -93,10 +94,19 @@ class _Work:
                     private.remove_tree(self.volume.disk, entry, dir_fd)
                     self._left -= 1
 
+    def _remove_rest(self, path: bytes, dir_fd: int) -> None:
+        try:
+            private.remove_tree(self.volume.disk, path, dir_fd)
+        except OSError as exc:
+            # A writer that has not heard of it yet has put something in; next time, then.
+            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
     def _names(self, path: bytes, dir_fd: int) -> list[bytes]:
+        names: list[bytes] = []
         with self.go_on():
-            return _names(path, dir_fd)
-        return []
+            names += _names(path, dir_fd)
+        return names
 
     def _remove(self, bucket: Bucket, upload_id: str) -> bool:
         try:

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from zope.interface import implementer
 
-from s3daemon.store.interfaces import IPartWriter, NoSuchUpload, PartInfo, Unavailable
+from s3daemon.store.interfaces import Busy, IPartWriter, NoSuchUpload, PartInfo, Unavailable
 from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.durable import Disk, facts
 from s3daemon.store.posix.upload_names import SEALED, Part, again_name, claim_name
@@ -79,9 +79,7 @@ class PosixPartWriter:
             earlier = self._earlier()
             time_ns = max([time.time_ns(), *(part.time_ns + 1 for part in earlier)])
             part = Part(self._number, time_ns, self._written, etag, self._where)
-            os.close(self._disk.create(part.name, self._upload.fd))
-            # From here on the record speaks of the content, acknowledged or not: both stay.
-            self._claimed, self._where = False, b""
+            self._record(part)
             self._disk.fsync(self._upload.fd)
             if not self._upload.is_current():
                 raise NoSuchUpload(self._upload.upload_id)
@@ -106,11 +104,12 @@ class PosixPartWriter:
                     os.close(fd)
         if self._upload.fd >= 0:
             with suppress(OSError):
-                if self._claimed:
-                    self._claimed = False
-                    self._disk.unlink(claim_name(self._number), self._upload.fd)
-                elif self._where.startswith(b"o"):
+                if self._where.startswith(b"o"):
                     self._disk.unlink(b"own." + self._where[1:], self._upload.fd)
+            with suppress(OSError):
+                if self._claimed:
+                    self._disk.unlink(claim_name(self._number), self._upload.fd)
+            self._claimed, self._where = False, b""
         self._upload.close()
         self._bucket.close()
 
@@ -132,12 +131,18 @@ class PosixPartWriter:
             self._open_own()
 
     def _break_seal(self) -> None:
-        """Remove a seal that a crash has left.  :raises NoSuchUpload: it holds."""
+        """Remove a seal that a crash has left.
+
+        :raises NoSuchUpload: the upload is no more.
+        :raises Busy: somebody completes it, which may fail, so that it stays.
+        """
         upload = self._upload
-        if not locks.try_lock(upload.fd):
-            raise NoSuchUpload("the upload is being completed")
+        if not locks.lock(upload.fd):
+            if not upload.is_current():
+                raise NoSuchUpload(upload.upload_id)
+            raise Busy("the upload is being completed")
         try:
-            if not upload.is_current() or upload.scan().published:
+            if not upload.is_current() or upload.was_published():
                 raise NoSuchUpload("the upload has been completed")
             with suppress(FileNotFoundError):
                 self._disk.unlink(SEALED, upload.fd)
@@ -169,7 +174,8 @@ class PosixPartWriter:
         stride = max(scan.strides, default=0)
         if stride <= size or stride * self._number > _MAX_OFFSET:
             return size
-        return stride if self._number == max(scan.claims) else size
+        # Not even the claim just made is there if the upload is being removed.
+        return stride if self._number == max(scan.claims, default=0) else size
 
     def _open_own(self) -> None:
         unique = private.unique()
@@ -179,6 +185,7 @@ class PosixPartWriter:
     def _move_out(self) -> None:
         """More comes than was announced: go on in a file of our own, and leave the neighbours."""
         source, offset = self._fd, self._stride * (self._number - 1)
+        self._fd = -1
         try:
             self._open_own()
             self._disk.copy(source, self._fd, self._written, offset)
@@ -186,14 +193,26 @@ class PosixPartWriter:
                 self._give_back(source)
         finally:
             os.close(source)
-        self._claimed = False
         self._disk.unlink(claim_name(self._number), self._upload.fd)
+        self._claimed = False
 
     def _give_back(self, fd: int) -> None:
         """Free what was written into a place that is still ours alone: a full disk needs it."""
         self._disk.punch(fd, self._stride * (self._number - 1), self._stride)
 
     # -------------------------------------------------------- records
+
+    def _record(self, part: Part) -> None:
+        """Create the record.  From then on it speaks of the content, acknowledged or not: both
+        stay, also where nobody can tell whether it is there."""
+        content = self._claimed, self._where
+        self._claimed, self._where = False, b""
+        try:
+            os.close(self._disk.create(part.name, self._upload.fd))
+        except OSError:
+            if not self._upload.has(part.name):
+                self._claimed, self._where = content
+            raise
 
     def _earlier(self) -> list[Part]:
         """All records of this number that are there.

@@ -13,7 +13,15 @@ from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadI
 from s3daemon.store.posix import private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.paths import DIRECTORY
-from s3daemon.store.posix.upload_names import STATE, Scan, is_upload_id, path_of, read_names
+from s3daemon.store.posix.upload_names import (
+    SEALED,
+    STATE,
+    WHOLE,
+    Scan,
+    is_upload_id,
+    path_of,
+    read_names,
+)
 from s3daemon.store.posix.volume import Bucket
 
 _OPEN = DIRECTORY | os.O_NOFOLLOW
@@ -68,6 +76,25 @@ class UploadDir:
     def scan(self) -> Scan:
         """Read the names."""
         return read_names(map(os.fsencode, os.listdir(self.fd)))
+
+    def was_published(self) -> bool:
+        """Whether it was completed, by somebody who did not come to removing it: a crash did.
+
+        Where files cannot be renamed to a name only if it is free, that takes two steps; between
+        them the object has a name here as well.
+        """
+        if not self.has(SEALED):
+            return False
+        scan = self.scan()
+        files = [WHOLE, *(b"data.%d" % stride for stride in scan.strides)]
+        return scan.published or any(self._is_linked(name) for name in files)
+
+    def _is_linked(self, name: bytes) -> bool:
+        """Whether a file has another name somewhere."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_nlink > 1
+        except FileNotFoundError:
+            return False
 
     def info(self) -> UploadInfo:
         """What the upload is to become.

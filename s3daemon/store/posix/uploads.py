@@ -70,7 +70,9 @@ class PosixUploads:
         """See :meth:`IUploads.get`."""
         with self._volume.bucket(bucket) as at:
             upload, info = find_upload(at, key, upload_id)
-            upload.close()
+            with upload:
+                if upload.was_published():
+                    raise NoSuchUpload("the upload has been completed")
             return info
 
     @facts
@@ -97,6 +99,9 @@ class PosixUploads:
             upload, _ = find_upload(at, key, upload_id)
             with upload:
                 parts = upload.scan().parts
+                # What is being removed has only some of its parts.
+                if upload.was_published() or not upload.is_current():
+                    raise NoSuchUpload(upload_id)
         numbers = sorted(number for number in parts if number > after)
         chosen = tuple(parts[number].info for number in numbers[:limit])
         more = bool(chosen) and len(numbers) > limit
@@ -110,7 +115,8 @@ class PosixUploads:
             for upload_id in _upload_ids(at):
                 # Gone since, or somebody else's business: not in the list, whatever it is.
                 with suppress(NoSuchUpload, Corrupt), open_upload(at, upload_id) as upload:
-                    found.append(upload.info())
+                    if not upload.was_published():
+                        found.append(upload.info())
         return list_uploads(found, query)
 
     @facts
@@ -137,7 +143,10 @@ class PosixUploads:
                 completing.lock(upload)
                 if not upload.is_current():
                     raise NoSuchUpload(upload_id)
+                published = upload.was_published()
                 completing.remove_upload(self._volume, upload)
+                if published:
+                    raise NoSuchUpload("the upload has been completed")
 
     @facts
     def expire(

@@ -1,0 +1,378 @@
+"""Multipart uploads on disk: where parts are put, and what Complete has to move."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3daemon.store.facts import Corrupt, InvalidPart, NoSuchUpload
+from s3daemon.store.posix import part_writer
+from s3daemon.store.posix.store import PosixStore
+from s3daemon.store.values import Attributes, PartInfo, UploadInfo, UploadsQuery
+from tests.store.posix.disks import descriptors
+from tests.store.tools import (
+    begin,
+    complete,
+    content,
+    get,
+    md5,
+    md5_of_parts,
+    put,
+    put_part,
+)
+
+
+class Copied:
+    """Counts the bytes that are copied."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
+        result = call(*args)
+        if name == "copy_range":
+            self.bytes += result
+        return result
+
+
+@pytest.fixture
+def copied(disk_store: PosixStore) -> Copied:
+    hook = Copied()
+    disk_store.disk.hooks.append(hook)
+    return hook
+
+
+def directory(root: Path, upload: UploadInfo) -> Path:
+    """Where an upload is."""
+    return root / "bucket" / "_s3_multipart_tmp" / upload.upload_id
+
+
+def names(root: Path, upload: UploadInfo, kind: str) -> list[str]:
+    """The names of a kind in an upload's directory."""
+    return sorted(name for name in os.listdir(directory(root, upload)) if name.startswith(kind))
+
+
+def put_parts(store: PosixStore, upload: UploadInfo, *data: bytes) -> list[PartInfo]:
+    """Put parts 1, 2 ..."""
+    return [put_part(store, "bucket", upload, n, one) for n, one in enumerate(data, 1)]
+
+
+def finish(store: PosixStore, upload: UploadInfo, parts: list[PartInfo]) -> bytes:
+    """Complete, and read."""
+    complete(store, "bucket", upload, [(part.number, part.etag) for part in parts])
+    return content(store, "bucket", upload.key)
+
+
+# ---------------------------------------------------------------- the layout
+
+
+def test_state(disk_store: PosixStore, root: Path) -> None:
+    attributes = Attributes({"content-type": "x"}, {"m": "é"}, (("t", "1"),))
+    upload = begin(disk_store, "bucket", "a//b", attributes, "bob")
+    assert os.listdir(directory(root, upload)) == ["upload.json"]
+    assert json.loads((directory(root, upload) / "upload.json").read_text()) == {
+        "v": 1,
+        "key": "a//b",
+        "owner": "bob",
+        "initiated": upload.initiated_ns,
+        "sys": {"content-type": "x"},
+        "meta": {"m": "é"},
+        "tags": [["t", "1"]],
+    }
+    assert not (root / "bucket" / "a").exists()
+
+
+def test_parts_of_one_size_are_in_one_file(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    parts = [put_part(disk_store, "bucket", upload, n, b"%d" % n * 4) for n in (3, 1)]
+    assert (directory(root, upload) / "data.4").read_bytes() == b"1111\0\0\0\x003333"
+    assert names(root, upload, "claim") == ["claim.00001", "claim.00003"]
+    assert names(root, upload, "part") == sorted(
+        f"part.{part.number:05}.{part.modified_ns}.4.{part.etag}.s4" for part in parts
+    )
+    assert names(root, upload, "own") == []
+
+
+def test_a_part_of_unknown_size_has_its_own_file(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    put_part(disk_store, "bucket", upload, 2, b"2222", announce=False)
+    (own,) = names(root, upload, "own")
+    assert (directory(root, upload) / own).read_bytes() == b"2222"
+    assert names(root, upload, "part")[0].endswith(".o" + own.removeprefix("own."))
+    assert names(root, upload, "data") == []
+    assert names(root, upload, "claim") == []
+
+
+def test_another_gateway_goes_on(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    first = put_part(disk_store, "bucket", upload, 1, b"1111")
+    other = PosixStore(root)
+    second = put_part(other, "bucket", upload, 2, b"22")
+    assert finish(other, upload, [first, second]) == b"111122"
+    other.close()
+    assert content(disk_store, "bucket", "k") == b"111122"
+
+
+def test_the_offset_would_be_beyond_what_a_file_can_hold(
+    disk_store: PosixStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part_writer, "_MAX_OFFSET", 15)
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111", b"2222", b"3333", b"4444", b"5")
+    assert names(root, upload, "claim") == ["claim.00001", "claim.00002", "claim.00003"] + [
+        "claim.00005"
+    ]
+    assert len(names(root, upload, "own")) == 1
+    assert finish(disk_store, upload, parts) == b"11112222333344445"
+
+
+# ---------------------------------------------------------------- what Complete moves
+
+
+@pytest.mark.parametrize(
+    ("data", "moved"),
+    [
+        ([b"1111"], 0),
+        ([b"1111", b"2222", b"3333"], 0),
+        ([b"1111", b"2222", b"3"], 0),
+        ([b"1111", b"2222", b"333333"], 6),
+        ([b"1111", b"2222", b""], 0),
+        ([b"11", b"2222", b"333333"], 12),
+    ],
+)
+def test_what_is_copied(
+    disk_store: PosixStore, root: Path, copied: Copied, data: list[bytes], moved: int
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, *data)
+    inode = (directory(root, upload) / f"data.{len(data[0])}").stat().st_ino
+    assert finish(disk_store, upload, parts) == b"".join(data)
+    assert copied.bytes == moved
+    in_place = moved < sum(map(len, data))
+    assert ((root / "bucket" / "k").stat().st_ino == inode) is in_place
+
+
+def test_a_part_that_was_put_again_is_copied_alone(
+    disk_store: PosixStore, root: Path, copied: Copied
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111", b"2222", b"3333", b"44")
+    inode = (directory(root, upload) / "data.4").stat().st_ino
+    for data in (b"xxxx", b"yyyyyy", b"zzzz"):
+        parts[1] = put_part(disk_store, "bucket", upload, 2, data)
+    assert len(names(root, upload, "own")) == 1, "what was replaced is gone"
+    assert (directory(root, upload) / "data.4").read_bytes() == b"11112222333344"
+    assert finish(disk_store, upload, parts) == b"1111zzzz333344"
+    assert copied.bytes == 4
+    assert (root / "bucket" / "k").stat().st_ino == inode
+
+
+def test_a_short_part_that_is_not_the_last(disk_store: PosixStore, copied: Copied) -> None:
+    """It lies among the long ones, and everything is copied."""
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111", b"22", b"3333")
+    assert finish(disk_store, upload, parts) == b"1111223333"
+    assert copied.bytes == 10
+
+
+def test_a_short_part_that_comes_first(disk_store: PosixStore, root: Path, copied: Copied) -> None:
+    """It does not keep those that come later from lying in one file."""
+    upload = begin(disk_store, "bucket", "k")
+    last = put_part(disk_store, "bucket", upload, 3, b"3")
+    parts = [*put_parts(disk_store, upload, b"1111", b"2222"), last]
+    assert finish(disk_store, upload, parts) == b"111122223"
+    assert copied.bytes == 1
+
+
+def test_a_writer_that_is_under_way_makes_it_a_copy(
+    disk_store: PosixStore, root: Path, copied: Copied
+) -> None:
+    """It may go on writing into the file of its neighbours."""
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111", b"2222")
+    writer = disk_store.uploads.write_part("bucket", "k", upload.upload_id, 3, 4)
+    writer.write([b"3"])
+    assert finish(disk_store, upload, parts) == b"11112222"
+    assert copied.bytes == 8
+    inode = (root / "bucket" / "k").stat().st_ino
+    writer.write([b"33"])
+    writer.abort()
+    assert (root / "bucket" / "k").stat().st_ino == inode
+    assert content(disk_store, "bucket", "k") == b"11112222"
+
+
+def test_parts_that_are_not_listed_make_it_a_copy_if_they_would_be_cut_off(
+    disk_store: PosixStore, copied: Copied
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111", b"2222", b"3333")
+    assert finish(disk_store, upload, parts[:2]) == b"11112222"
+    assert copied.bytes == 8
+
+
+def test_the_object_is_made_now(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111", b"2222")
+    os.utime(directory(root, upload) / "data.4", ns=(0, 0))
+    info = complete(disk_store, "bucket", upload, [(p.number, p.etag) for p in parts])
+    assert info.modified_ns >= upload.initiated_ns
+    assert (root / "bucket" / "k").stat().st_mtime_ns == info.modified_ns
+    assert info.etag == md5_of_parts(b"1111", b"2222")
+
+
+def test_nothing_stays(disk_store: PosixStore, root: Path) -> None:
+    before = descriptors()
+    for data in ([b"1111", b"2222"], [b"1", b"22", b""]):
+        upload = begin(disk_store, "bucket", "k")
+        parts = put_parts(disk_store, upload, *data)
+        put_part(disk_store, "bucket", upload, 1, data[0])
+        finish(disk_store, upload, parts)
+        aborted = begin(disk_store, "bucket", "k")
+        put_parts(disk_store, aborted, *data)
+        disk_store.uploads.abort("bucket", "k", aborted.upload_id)
+        assert os.listdir(root / "bucket" / "_s3_multipart_tmp") == []
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("size", [4, None])
+def test_an_aborted_part_leaves_nothing(
+    disk_store: PosixStore, root: Path, size: int | None
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    before = descriptors()
+    writer = disk_store.uploads.write_part("bucket", "k", upload.upload_id, 1, size)
+    writer.write([b"1"])
+    writer.abort()
+    assert descriptors() == before
+    assert set(os.listdir(directory(root, upload))) <= {"upload.json", "data.4"}
+    part = put_part(disk_store, "bucket", upload, 1, b"2222")
+    assert names(root, upload, "claim") == ["claim.00001"], "its place is free again"
+    assert finish(disk_store, upload, [part]) == b"2222"
+
+
+# ---------------------------------------------------------------- times
+
+
+@pytest.mark.parametrize("announce", [[True, True], [True, False], [False, True], [False, False]])
+def test_the_later_part_counts_whatever_the_clock_says(
+    disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch, announce: list[bool]
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    first = put_part(disk_store, "bucket", upload, 1, b"1111", announce[0])
+    monkeypatch.setattr(part_writer.time, "time_ns", lambda: 5)
+    for data in (b"2222", b"33"):
+        newest = put_part(disk_store, "bucket", upload, 1, data, announce[1])
+        found = disk_store.uploads.list_parts("bucket", "k", upload.upload_id, 0, 10)
+        assert found.parts == (newest,)
+        assert newest.modified_ns > first.modified_ns
+    monkeypatch.undo()
+    assert finish(disk_store, upload, [newest]) == b"33"
+
+
+# ---------------------------------------------------------------- what others have done
+
+
+def test_a_claim_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    (directory(root, upload) / "claim.00001").touch()
+    parts = put_parts(disk_store, upload, b"1111", b"2222")
+    assert len(names(root, upload, "own")) == 1
+    assert finish(disk_store, upload, parts) == b"11112222"
+
+
+def test_a_seal_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    first = put_part(disk_store, "bucket", upload, 1, b"1111")
+    (directory(root, upload) / "sealed").touch()
+    (directory(root, upload) / "whole").write_bytes(b"11")
+    second = put_part(disk_store, "bucket", upload, 2, b"2222")
+    assert names(root, upload, "sealed") == []
+    assert finish(disk_store, upload, [first, second]) == b"11112222"
+
+
+def test_unknown_names_do_no_harm(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    (directory(root, upload) / "README").touch()
+    (directory(root, upload) / "folder").mkdir()
+    (root / "bucket" / "_s3_multipart_tmp" / "notes").touch()
+    parts = put_parts(disk_store, upload, b"1111", b"2222")
+    assert finish(disk_store, upload, parts) == b"11112222"
+    assert os.listdir(root / "bucket" / "_s3_multipart_tmp") == ["notes"]
+
+
+@pytest.mark.parametrize("announce", [True, False])
+def test_content_that_somebody_has_cut(disk_store: PosixStore, root: Path, announce: bool) -> None:
+    """Better an error than zeros."""
+    upload = begin(disk_store, "bucket", "k")
+    parts = [put_part(disk_store, "bucket", upload, n, b"%d" % n * 4, announce) for n in (1, 2)]
+    (file,) = [
+        path
+        for path in directory(root, upload).iterdir()
+        if path.name.startswith(("data", "own")) and path.read_bytes().endswith(b"2222")
+    ]
+    os.truncate(file, file.stat().st_size - 1)
+    with pytest.raises(InvalidPart):
+        finish(disk_store, upload, parts)
+    assert not (root / "bucket" / "k").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"v": 2}', '{"v": 1, "key": "k"}', "\xff", "null"]
+)
+def test_a_state_that_cannot_be_read(disk_store: PosixStore, root: Path, text: str) -> None:
+    upload, other = begin(disk_store, "bucket", "k"), begin(disk_store, "bucket", "k")
+    (directory(root, upload) / "upload.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(Corrupt):
+        disk_store.uploads.get("bucket", "k", upload.upload_id)
+    assert disk_store.uploads.list("bucket", UploadsQuery()).uploads == (other,)
+    assert disk_store.uploads.expire(1 << 62) == 2
+
+
+def test_a_directory_without_state_is_no_upload(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    (directory(root, upload) / "upload.json").unlink()
+    with pytest.raises(NoSuchUpload):
+        disk_store.uploads.get("bucket", "k", upload.upload_id)
+    assert disk_store.uploads.list("bucket", UploadsQuery()).uploads == ()
+
+
+def test_links_are_not_followed(disk_store: PosixStore, root: Path, tmp_path: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    outside = tmp_path / "outside"
+    directory(root, upload).rename(outside)
+    directory(root, upload).symlink_to(outside)
+    for call in (disk_store.uploads.get, disk_store.uploads.abort):
+        with pytest.raises(NoSuchUpload):
+            call("bucket", "k", upload.upload_id)
+    disk_store.uploads.expire(1 << 62)
+    assert outside.exists()
+    real = begin(disk_store, "bucket", "k")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (directory(root, real) / "data.6").symlink_to(tmp_path / "secret")
+    with pytest.raises(Exception, match="symbolic|ELOOP"):
+        put_part(disk_store, "bucket", real, 1, b"hacked")
+    assert (tmp_path / "secret").read_bytes() == b"secret"
+
+
+def test_a_changed_object_is_no_longer_the_upload_s(disk_store: PosixStore, root: Path) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    parts = put_parts(disk_store, upload, b"1111")
+    finish(disk_store, upload, parts)
+    (root / "bucket" / "k").write_bytes(b"changed")
+    with pytest.raises(NoSuchUpload):
+        finish(disk_store, upload, parts)
+    assert content(disk_store, "bucket", "k") == b"changed"
+
+
+def test_parts_beside_other_kinds_of_keys(disk_store: PosixStore, root: Path) -> None:
+    put(disk_store, "bucket", "d/x", b"x")
+    upload = begin(disk_store, "bucket", "d")
+    parts = put_parts(disk_store, upload, b"1111", b"22")
+    assert finish(disk_store, upload, parts) == b"111122"
+    assert (root / "bucket" / ".s3gate%f+d").read_bytes() == b"111122"
+    assert md5(b"x") == get(disk_store, "bucket", "d/x")[0].etag
