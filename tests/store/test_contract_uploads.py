@@ -181,7 +181,7 @@ def test_abort_under_a_writer(store: IStore, bucket: str) -> None:
 
 @pytest.mark.parametrize("announce", [True, False])
 @pytest.mark.parametrize("number", [1, 2, 10_000])
-@pytest.mark.parametrize("data", [b"", b"x", b"data" * 50_000])
+@pytest.mark.parametrize("data", [b"", b"x", b"data" * 50_000], ids=["none", "one", "many"])
 def test_part(store: IStore, bucket: str, number: int, data: bytes, announce: bool) -> None:
     upload = begin(store, bucket, "k")
     before = time.time_ns()

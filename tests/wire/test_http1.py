@@ -233,7 +233,7 @@ def test_what_cannot_become_a_head_is_refused_early(data: bytes) -> None:
 
 tokens = st.text("!#$%&'*+-.^_`|~09azAZ", min_size=1, max_size=8).map(str.encode)
 values = st.text(
-    st.characters(codec="latin-1", exclude_categories=["Cc"], exclude_characters="\x7f"),
+    st.sampled_from([chr(n) for n in range(0x20, 0x100) if n < 0x7F or n > 0x9F]),
     max_size=20,
 ).map(lambda text: text.encode("latin-1").strip(b" \t"))
 special = {b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"}
