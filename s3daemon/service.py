@@ -34,7 +34,6 @@ from s3daemon.config import Config
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.limits import Limits, Timeouts
-from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.ops.descriptors import raise_limit
 from s3daemon.ops.hangup import HangUp
@@ -172,7 +171,7 @@ def build_factory(
         reactor,
         pools.heavy.run,
         process=gateway.process,
-        bad_request=bad_request,
+        bad_request=gateway.no_request,
         timeouts=Timeouts(
             head=config.server.head_timeout,
             body=config.server.body_timeout,

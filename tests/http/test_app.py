@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
 
 from s3daemon.actions.base import Limits
 from s3daemon.store.interfaces import Unavailable
@@ -75,3 +77,21 @@ def test_readiness_asks_the_pool():
     client, _ = wire(light=Asked())
     client.request("GET", "/readyz")
     assert len(asked) == 1
+
+
+def test_what_is_no_request_is_answered_and_logged():
+    clock = Clock()
+    factory = make_factory(MemoryStore(), Limits(), clock)
+    protocol, transport = factory.buildProtocol(None), StringTransport()
+    events: list = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        protocol.makeConnection(transport)
+        protocol.dataReceived(b"GET / HTTP/1.1\r\nNo Host\r\n\r\n")
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    assert transport.value().startswith(b"HTTP/1.1 400 ")
+    assert b"<Code>BadRequest</Code>" in transport.value()
+    assert [event["status"] for event in events if "no request" in event.get("log_format", "")] == [
+        400
+    ]

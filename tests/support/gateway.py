@@ -54,7 +54,9 @@ def make_factory(
         lambda: next(ticks),
     )
     gateway = Gateway(s3, pools.light, ready, clock)
-    return S3Factory(clock, SynchronousPool().run, process=gateway.process)
+    return S3Factory(
+        clock, SynchronousPool().run, process=gateway.process, bad_request=gateway.no_request
+    )
 
 
 def make_wire(root: Path, min_part: int = 5 * 1024 * 1024) -> Wire:
