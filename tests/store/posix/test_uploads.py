@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from s3daemon.store.facts import Corrupt, InvalidPart, NoSuchUpload
+from s3daemon.store.facts import Corrupt, InvalidPart, NoSuchUpload, Unavailable
 from s3daemon.store.posix import part_writer
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.values import Attributes, PartInfo, UploadInfo, UploadsQuery
@@ -124,9 +125,8 @@ def test_the_offset_would_be_beyond_what_a_file_can_hold(
     monkeypatch.setattr(part_writer, "_MAX_OFFSET", 15)
     upload = begin(disk_store, "bucket", "k")
     parts = put_parts(disk_store, upload, b"1111", b"2222", b"3333", b"4444", b"5")
-    assert names(root, upload, "claim") == ["claim.00001", "claim.00002", "claim.00003"] + [
-        "claim.00005"
-    ]
+    claimed = [name[-1] for name in names(root, upload, "claim")]
+    assert claimed == ["1", "2", "3", "5"]
     assert len(names(root, upload, "own")) == 1
     assert finish(disk_store, upload, parts) == b"11112222333344445"
 
@@ -264,7 +264,7 @@ def test_the_later_part_counts_whatever_the_clock_says(
 ) -> None:
     upload = begin(disk_store, "bucket", "k")
     first = put_part(disk_store, "bucket", upload, 1, b"1111", announce[0])
-    monkeypatch.setattr(part_writer.time, "time_ns", lambda: 5)
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
     for data in (b"2222", b"33"):
         newest = put_part(disk_store, "bucket", upload, 1, data, announce[1])
         found = disk_store.uploads.list_parts("bucket", "k", upload.upload_id, 0, 10)
@@ -354,7 +354,7 @@ def test_links_are_not_followed(disk_store: PosixStore, root: Path, tmp_path: Pa
     real = begin(disk_store, "bucket", "k")
     (tmp_path / "secret").write_bytes(b"secret")
     (directory(root, real) / "data.6").symlink_to(tmp_path / "secret")
-    with pytest.raises(Exception, match="symbolic|ELOOP"):
+    with pytest.raises(Unavailable):
         put_part(disk_store, "bucket", real, 1, b"hacked")
     assert (tmp_path / "secret").read_bytes() == b"secret"
 
