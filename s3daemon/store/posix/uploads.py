@@ -162,6 +162,8 @@ class PosixUploads:
         """Make the directory of an upload.  :raises FileNotFoundError: the bucket is on its way
         out."""
         disk = self._volume.disk
+        if len(bucket.place) > 1:
+            self._point_to(bucket)  # first, or a crash would leave what no janitor finds
         try:
             disk.mkdir(path_of(info.upload_id), bucket.fd)
         except FileNotFoundError:
@@ -173,8 +175,6 @@ class PosixUploads:
                 write_state(disk, info, upload.fd)
             private.sync(disk, bucket.fd, UPLOADS_DIR)
             disk.fsync(bucket.fd)  # whoever made the directory may not be so far
-            if len(bucket.place) > 1:
-                self._point_to(bucket)
         except NoSuchUpload as exc:
             raise FileNotFoundError(str(exc)) from exc
         except OSError:
@@ -201,6 +201,7 @@ class PosixUploads:
             os.close(pointer)
         disk.rename(staged, bucket.home, path, bucket.home)
         private.sync(disk, bucket.home, UPLOADS_DIR)
+        disk.fsync(bucket.home)
 
 
 def _upload_ids(bucket: Bucket) -> list[str]:
