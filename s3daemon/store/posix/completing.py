@@ -125,6 +125,10 @@ def remove_upload(volume: Volume, upload: UploadDir) -> None:
     with suppress(FileNotFoundError):  # moved away, with everything in it, by DeleteBucket
         private.sync(disk, bucket.fd, UPLOADS_DIR)
     with suppress(OSError):  # writers that have not heard of it yet; the janitor comes again
+        with suppress(OSError):
+            # These are files, thousands perhaps: no looking first.
+            for name in os.listdir(upload.fd):
+                disk.unlink(os.fsencode(name), upload.fd)
         private.remove_tree(disk, gone, bucket.fd)
 
 
