@@ -40,8 +40,8 @@ class PoolStopped(Exception):
 class Pool:
     """At most ``size`` threads, started when first needed.
 
-    :ivar waiting: jobs that no thread has taken yet; bounded by the number of requests under way,
-        since a request has one job at a time.
+    Jobs that no thread has taken yet are bounded by the number of requests under way, since a
+    request has one job at a time.
     """
 
     def __init__(self, reactor: IReactorFromThreads, size: int, name: str) -> None:
@@ -54,11 +54,6 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._busy = 0
         self._stopped = False
-
-    @property
-    def waiting(self) -> int:
-        """Jobs that wait for a thread."""
-        return self._jobs.qsize()
 
     @property
     def busy(self) -> int:

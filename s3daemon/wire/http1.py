@@ -105,11 +105,6 @@ class Head:
     keep_alive: bool
     expect_continue: bool
 
-    @property
-    def has_body(self) -> bool:
-        """A body of at least one byte is announced, or may come in chunks."""
-        return self.chunked or bool(self.length)
-
 
 _DEFAULT_LIMITS = Limits()
 

@@ -47,15 +47,19 @@ def test_everything_of_a_head() -> None:
         keep_alive=True,
         expect_continue=True,
     )
-    assert found.has_body
 
 
 @pytest.mark.parametrize(
-    ("fields", "has_body"),
-    [((), False), ((b"Content-Length: 0",), False), ((b"Transfer-Encoding: Chunked",), True)],
+    ("fields", "length", "chunked"),
+    [
+        ((), None, False),
+        ((b"Content-Length: 0",), 0, False),
+        ((b"Transfer-Encoding: Chunked",), None, True),
+    ],
 )
-def test_whether_there_is_a_body(fields: tuple[bytes, ...], has_body: bool) -> None:
-    assert parse_head(get(*fields)).has_body is has_body
+def test_how_a_body_is_framed(fields: tuple[bytes, ...], length: int | None, chunked: bool) -> None:
+    found = parse_head(get(*fields))
+    assert (found.length, found.chunked) == (length, chunked)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ class Disk:
 
     :ivar durability: see :data:`Durability`.
     :ivar hooks: called around every change, the first one outermost; empty in production.
-    :ivar failed_syncs: how many fsyncs have failed; the health check looks at it.
+    :ivar failed_syncs: how many fsyncs have failed since the start.
     """
 
     def __init__(self, durability: Durability = "strict", hooks: Sequence[Hook] = ()) -> None:
@@ -215,10 +215,6 @@ class Disk:
     def set_xattr(self, fd: int, name: str, value: bytes) -> None:
         """Set an extended attribute, in one step.  fsetxattr(2)"""
         self._do("set_xattr", os.setxattr, fd, name, value)
-
-    def remove_xattr(self, fd: int, name: str) -> None:
-        """Remove an extended attribute.  fremovexattr(2)"""
-        self._do("remove_xattr", os.removexattr, fd, name)
 
     def set_modified(self, fd: int, modified_ns: int) -> None:
         """Set the time of the last modification, and of the last access.  futimens(3)"""
