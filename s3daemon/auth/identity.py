@@ -22,8 +22,19 @@ class Identity:
     :ivar id: canonical id: what buckets and objects carry as their owner.
     :ivar name: for people and logs.
     :ivar display_name: what S3 answers show beside the id.
+    :ivar email: by which a grant may name them; "" for none.
+    :ivar uid: POSIX user id, None where there is none; :ivar gid: their group;
+        :ivar groups: their further groups.
+    :ivar read_only: they may read, and nothing else.
+    :ivar scopes: ``bucket`` or ``bucket/prefix``: they reach nothing else; empty for no bound.
     """
 
     id: str
     name: str
     display_name: str
+    email: str = ""
+    uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] = ()
+    read_only: bool = False
+    scopes: tuple[str, ...] = ()

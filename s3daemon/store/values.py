@@ -31,6 +31,47 @@ class Attributes:
 
 
 @attrs.frozen
+class Checksum:
+    """An additional checksum of a content.
+
+    Source: S3 user guide, "Checking object integrity".
+
+    :ivar algorithm: as the S3 API names it: ``CRC32``, ``CRC32C``, ``CRC64NVME``, ``SHA1``,
+        ``SHA256`` ...
+    :ivar value: base64; of a composite one with ``-N`` behind it for N parts.
+    :ivar kind: ``FULL_OBJECT`` or ``COMPOSITE``.
+    """
+
+    algorithm: str
+    value: str
+    kind: str = "FULL_OBJECT"
+
+
+@attrs.frozen
+class Condition:
+    """What has to be so at the moment of a write, for the write to happen.
+
+    All that is given has to hold for the object that the key has at that moment.
+
+    :ivar create_only: there is no object.
+    :ivar etag: the object's ETag, bare; ``*`` for any object.
+    :ivar not_etag: there is no object with this ETag.
+    :ivar size: bytes of the object.
+    :ivar modified_s: last modification of the object, seconds since the epoch.
+    """
+
+    create_only: bool = False
+    etag: str | None = None
+    not_etag: str | None = None
+    size: int | None = None
+    modified_s: int | None = None
+
+
+#: No condition.
+ALWAYS = Condition()
+
+
+@attrs.frozen
 class BucketInfo:
     """A bucket as it is now.
 

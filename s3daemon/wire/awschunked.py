@@ -11,7 +11,7 @@ payload in multiple chunks" and "... including trailing headers".
     trailer = name ":" value CRLF                 ; the last one may be x-amz-trailer-signature
 
 Signatures are parsed and kept out of the data here; who can verify them listens as a
-:class:`ChunkVerifier`.
+:class:`~s3daemon.wire.message.ChunkVerifier`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from typing import Protocol
 
 from s3daemon.wire import errors
 from s3daemon.wire.errors import (
@@ -28,7 +27,7 @@ from s3daemon.wire.errors import (
     InvalidRequest,
     MissingContentLength,
 )
-from s3daemon.wire.message import S3Request
+from s3daemon.wire.message import ChunkVerifier, S3Request
 
 _SIGNED = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-fA-F]{64})")
 # What extensions an unsigned chunk has is nothing to us (RFC 9112 section 7.1.1: ignore them).
@@ -49,25 +48,6 @@ _FORMS: Mapping[str, tuple[bool, bool]] = {
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": (True, True),
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER": (False, True),
 }
-
-
-class ChunkVerifier(Protocol):
-    """Who checks the signatures of a signed body; any method may raise an S3 error.
-
-    For each chunk, the empty last one too: ``begin``, ``data`` for each piece, ``end``.
-    """
-
-    def begin(self, signature: str) -> None:
-        """A chunk begins that claims this signature: 64 hex digits."""
-
-    def data(self, piece: bytes) -> None:
-        """The next bytes of the chunk."""
-
-    def end(self) -> None:
-        """The chunk is whole."""
-
-    def trailers(self, fields: Mapping[str, str], signature: str) -> None:
-        """The trailers, in order, and the signature over them."""
 
 
 class _State(enum.Enum):

@@ -7,7 +7,8 @@ between sees a socket.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import attrs
 
@@ -21,6 +22,42 @@ class Personality(enum.Enum):
 
     AWS = "aws"
     ALLUXIO = "alluxio"
+
+
+class ChunkVerifier(Protocol):
+    """Who checks the signatures of a signed aws-chunked body; any method may raise an S3 error.
+
+    For each chunk, the empty last one too: ``begin``, ``data`` for each piece, ``end``.
+    """
+
+    def begin(self, signature: str) -> None:
+        """A chunk begins that claims this signature: 64 hex digits."""
+
+    def data(self, piece: bytes) -> None:
+        """The next bytes of the chunk."""
+
+    def end(self) -> None:
+        """The chunk is whole."""
+
+    def trailers(self, fields: Mapping[str, str], signature: str) -> None:
+        """The trailers, in order, and the signature over them."""
+
+
+@attrs.frozen
+class Payload:
+    """What a verified signature says about the body that follows.
+
+    :ivar sha256: the digest that the body has to have, 32 bytes; None when nothing is said of it.
+    :ivar verifier: makes what checks the chunks of one signed aws-chunked body; None when the
+        chunks carry no signature, or nobody verifies them.
+    """
+
+    sha256: bytes | None = None
+    verifier: Callable[[], ChunkVerifier] | None = None
+
+
+#: Nothing is known about the body.
+UNVERIFIED = Payload()
 
 
 @attrs.frozen
@@ -38,6 +75,7 @@ class S3Request:
     :ivar length: bytes of the *decoded* body when announced (Content-Length, or
         x-amz-decoded-content-length of an aws-chunked body); None when it is not.
     :ivar chunked_body: the body is aws-chunked.
+    :ivar payload: what a signature says about the body; set once it has been verified.
     """
 
     method: str
@@ -51,6 +89,7 @@ class S3Request:
     secure: bool = False
     length: int | None = None
     chunked_body: bool = False
+    payload: Payload = UNVERIFIED
 
     @property
     def resource(self) -> str:
