@@ -141,7 +141,7 @@ def build_factory(
     config: Config, store: IStore, directory: Directory, pools: Pools, reactor: Any
 ) -> S3Factory:
     """The server factory over a store: everything between the ports and the disk."""
-    portal = Portal(Realm(directory), [SimpleChecker(directory)])
+    portal = Portal(Realm(directory), [SimpleChecker(directory, time.time)])
     settings = Settings(
         endpoints=[Endpoint(base, shows) for base, shows in config.server.endpoints],
         domains=config.server.domains,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from s3daemon.auth.identity import Identity
-from s3daemon.auth.users import User
+from s3daemon.auth.users import Key, User
 from s3daemon.toml_file import Document, SettingError, decode, nearest
 
 _USER_KEYS = ("name", "id", "display_name", "keys")
@@ -91,7 +91,7 @@ def _user(document: Document, number: int, table: dict[str, Any]) -> User:
     expects = 'has to be a list of { access_key = "...", secret_key = "..." }'
     if not isinstance(pairs, list):
         raise refuse("keys", expects)
-    keys: dict[str, str] = {}
+    keys: dict[str, Key] = {}
     for pair in pairs:
         # Never show a value: it may be a secret in the wrong place.
         if not isinstance(pair, dict) or set(pair) != set(_PAIR_KEYS):
@@ -101,7 +101,7 @@ def _user(document: Document, number: int, table: dict[str, Any]) -> User:
             raise refuse("keys", expects)
         if access_key in keys:
             raise refuse("keys", f"names the access key {access_key!r} twice")
-        keys[access_key] = secret_key
+        keys[access_key] = Key(secret_key)
     return User(Identity(text("id", name), name, text("display_name", name)), keys)
 
 

@@ -10,14 +10,33 @@ from s3daemon.auth.identity import Identity
 
 
 @attrs.frozen
+class Key:
+    """A secret key, and when it may be used.
+
+    :ivar active: False: kept, and good for nothing until it is made active again.
+    :ivar expires: seconds since the epoch from which it is good for nothing; None for never.
+    """
+
+    secret_key: str = attrs.field(repr=False)
+    active: bool = True
+    expires: float | None = None
+
+    def usable(self, now: float) -> bool:
+        """Whether it may be used at this time, in seconds since the epoch."""
+        return self.active and (self.expires is None or now < self.expires)
+
+
+@attrs.frozen
 class User:
     """One user.
 
-    :ivar keys: access key -> secret key.
+    :ivar keys: access key -> its secret and state.
+    :ivar enabled: False: none of the keys is good for anything; buckets stay theirs.
     """
 
     identity: Identity
-    keys: Mapping[str, str] = attrs.field(repr=False)
+    keys: Mapping[str, Key] = attrs.field(repr=False)
+    enabled: bool = True
 
 
 class Directory:
@@ -34,9 +53,13 @@ class Directory:
         before, self._tables = self._tables, _Tables.of(users)
         return _changes(before.by_id, self._tables.by_id)
 
-    def by_access_key(self, access_key: str) -> User | None:
-        """The user who holds this access key."""
-        return self._tables.by_key.get(access_key)
+    def find(self, access_key: str) -> tuple[User, Key] | None:
+        """The user who holds this access key, and the key.
+
+        Whether it may be used is for the caller to see: ``user.enabled and key.usable(now)``.
+        """
+        user = self._tables.by_key.get(access_key)
+        return None if user is None else (user, user.keys[access_key])
 
     def by_id(self, canonical_id: str) -> Identity | None:
         """The identity with this canonical id."""

@@ -55,10 +55,11 @@ def prepare(directory: Path) -> FirstRun:
         _write(files.credentials, new_user("first"))
     keys = next((user.keys for user in credentials_file.load(files.credentials) if user.keys), None)
     if keys:
-        access_key, secret_key = next(iter(keys.items()))
+        access_key, key = next(iter(keys.items()))
+        pair = quoted(f"{access_key}:{key.secret_key}")
         _write(
             files.curl,
-            f'aws-sigv4 = "aws:amz:us-east-1:s3"\nuser = {quoted(f"{access_key}:{secret_key}")}\n'
+            f'aws-sigv4 = "aws:amz:us-east-1:s3"\nuser = {pair}\n'
             "show-error\nsilent\nfail-with-body\n",
         )
     return files

@@ -8,6 +8,7 @@ import pytest
 
 from s3daemon.auth.credentials_file import load
 from s3daemon.auth.identity import Identity
+from s3daemon.auth.users import Key
 from s3daemon.toml_file import SettingError
 
 TEXT = """\
@@ -35,7 +36,7 @@ def write(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
 def test_users(tmp_path: Path) -> None:
     alice, bob = load(write(tmp_path, TEXT))
     assert alice.identity == Identity("0f3a", "alice", "Alice A.")
-    assert alice.keys == {"AK1": "first secret", "AK2": "second secret"}
+    assert alice.keys == {"AK1": Key("first secret"), "AK2": Key("second secret")}
     assert bob.identity == Identity("bob", "bob", "bob")
     assert bob.keys == {}
 

@@ -19,17 +19,30 @@ from s3daemon.auth.credentials import ISignedRequest, SignedRequest
 from s3daemon.auth.identity import Identity, IIdentity
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.simple import SimpleChecker
-from s3daemon.auth.users import Directory, User
+from s3daemon.auth.users import Directory, Key, User
 from s3daemon.wire.authorization import AccessClaim
 from s3daemon.wire.errors import (
     AccessDenied,
     AuthorizationHeaderMalformed,
+    InvalidAccessKeyId,
     SignatureDoesNotMatch,
 )
 from s3daemon.wire.message import Personality, S3Request
 
 ALICE = Identity("0f3a", "alice", "Alice A.")
-USERS = [User(ALICE, {"AK1": "secret"})]
+NOW = 1_764_000_000.0
+USERS = [
+    User(
+        ALICE,
+        {
+            "AK1": Key("secret"),
+            "AK2": Key("secret", active=False),
+            "AK3": Key("secret", expires=NOW),
+            "AK4": Key("secret", expires=NOW + 1),
+        },
+    ),
+    User(Identity("id-z", "zoe", "Zoe"), {"ZK1": Key("secret")}, enabled=False),
+]
 
 V4 = (
     "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/s3/aws4_request,"
@@ -46,7 +59,7 @@ def result(done: Deferred[Identity]) -> Any:
 
 def ask(request: S3Request, *checkers: Any, lenient: bool = True) -> Any:
     directory = Directory(USERS)
-    portal = Portal(Realm(directory), checkers or [SimpleChecker(directory)])
+    portal = Portal(Realm(directory), checkers or [SimpleChecker(directory, lambda: NOW)])
     return result(Authenticator(portal, lenient)(request, b"/", []))
 
 
@@ -72,6 +85,15 @@ def test_simple_takes_the_access_key_for_the_name(
     header: str, who: Identity, personality: Personality
 ) -> None:
     assert ask(signed(header, personality)) == who
+
+
+@pytest.mark.parametrize("access_key", ["AK2", "AK3", "ZK1"])
+def test_simple_knows_keys_that_may_not_be_used(access_key: str) -> None:
+    assert type(ask(signed(V4.format(access_key)))) is InvalidAccessKeyId
+
+
+def test_simple_lets_a_key_in_until_it_expires() -> None:
+    assert ask(signed(V4.format("AK4"))) == ALICE
 
 
 @pytest.mark.parametrize("personality", Personality)
@@ -184,4 +206,4 @@ def test_there_are_only_identities() -> None:
 def test_interfaces() -> None:
     assert verifyObject(IIdentity, ALICE)
     assert verifyObject(ISignedRequest, SignedRequest(S3Request("GET"), b"/", [], AccessClaim("x")))
-    assert verifyObject(ICredentialsChecker, SimpleChecker(Directory()))
+    assert verifyObject(ICredentialsChecker, SimpleChecker(Directory(), lambda: NOW))

@@ -23,8 +23,8 @@ def test_a_first_user_is_made_once(tmp_path: Path) -> None:
     assert first_run.prepare(tmp_path / "run") == files
     assert files.credentials.read_text() == before
     (user,) = credentials_file.load(files.credentials)
-    ((access_key, secret_key),) = user.keys.items()
-    assert f'user = "{access_key}:{secret_key}"' in files.curl.read_text()
+    ((access_key, key),) = user.keys.items()
+    assert f'user = "{access_key}:{key.secret_key}"' in files.curl.read_text()
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"credentials.toml", "curl.conf"}
 
 
@@ -32,7 +32,9 @@ def test_two_users_have_nothing_in_common() -> None:
     users = [credentials_file.users(parse(first_run.new_user("u"), "f"))[0] for _ in range(2)]
     assert users[0].identity.id != users[1].identity.id
     assert not users[0].keys.keys() & users[1].keys.keys()
-    assert not set(users[0].keys.values()) & set(users[1].keys.values())
+    assert not {key.secret_key for key in users[0].keys.values()} & {
+        key.secret_key for key in users[1].keys.values()
+    }
 
 
 def test_a_name_with_quotes(tmp_path: Path) -> None:
@@ -53,5 +55,5 @@ def test_commands_quote_what_a_shell_would_split(tmp_path: Path) -> None:
     assert made == f"curl -K '{tmp_path}/a b/curl.conf' -X PUT http://127.0.0.1:1/first-bucket"
     assert put.endswith("/first-bucket/hello.txt")
     assert listed.endswith("http://127.0.0.1:1/first-bucket")
-    secret = next(iter(credentials_file.load(files.credentials)[0].keys.values()))
-    assert secret not in made + put + listed
+    (key,) = credentials_file.load(files.credentials)[0].keys.values()
+    assert key.secret_key not in made + put + listed

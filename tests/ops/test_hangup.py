@@ -9,13 +9,13 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs
 
 from s3daemon.auth.identity import Identity
-from s3daemon.auth.users import Directory, User
+from s3daemon.auth.users import Directory, Key, User
 from s3daemon.ops.hangup import HangUp
 from s3daemon.streams.pool import SynchronousPool
 from s3daemon.toml_file import SettingError
 
-ALICE = User(Identity("id-a", "alice", "Alice"), {"k": "hush"})
-BOB = User(Identity("id-b", "bob", "Bob"), {"j": "hush"})
+ALICE = User(Identity("id-a", "alice", "Alice"), {"k": Key("hush")})
+BOB = User(Identity("id-b", "bob", "Bob"), {"j": Key("hush")})
 
 
 class Signals:
@@ -47,9 +47,9 @@ def test_the_signal_is_taken_and_given_back() -> None:
     service = HangUp(lambda: (ALICE,), directory, SynchronousPool(), reactor, signals)
     service.startService()
     signals.handler(signal.SIGHUP, None)
-    assert directory.by_access_key("k") is None, "the handler itself must not do the work"
+    assert directory.find("k") is None, "the handler itself must not do the work"
     reactor.from_threads.pop()()
-    assert directory.by_access_key("k") is ALICE
+    assert directory.find("k") == (ALICE, Key("hush"))
     service.stopService()
     assert signals.handler == "before"
 
@@ -77,14 +77,14 @@ def test_a_bad_file_changes_nothing() -> None:
     (event,) = reload(lambda: _raise(SettingError("f:1", "user", "is wrong")), directory)
     assert event["log_level"] is LogLevel.error
     assert str(event["problem"]) == "f:1: user: is wrong"
-    assert directory.by_access_key("k") is ALICE
+    assert directory.find("k") == (ALICE, Key("hush"))
 
 
 def test_a_bug_changes_nothing() -> None:
     directory = Directory([ALICE])
     (event,) = reload(lambda: _raise(ZeroDivisionError()), directory)
     assert event["log_failure"].check(ZeroDivisionError)
-    assert directory.by_access_key("k") is ALICE
+    assert directory.find("k") == (ALICE, Key("hush"))
 
 
 def test_without_a_file_there_is_nothing_to_read() -> None:

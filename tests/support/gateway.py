@@ -40,7 +40,7 @@ def make_factory(
 ) -> S3Factory:
     """The server factory over a store, in mode simple; further settings are those of S3Service."""
     directory = Directory()
-    portal = Portal(Realm(directory), [SimpleChecker(directory)])
+    portal = Portal(Realm(directory), [SimpleChecker(directory, clock.seconds)])
     pools = Pools(light or SynchronousPool(), heavy or SynchronousPool())
     ticks = itertools.count(1_764_000_000_000_000_000, 1_000_000_000)
     s3 = S3Service(
