@@ -1,6 +1,7 @@
 # make run    a gateway on http://127.0.0.1:39999 over ./data
 # make test   everything that judges a change
 # make check  the quick part of it
+# make test-filesystems  on mounted shared file systems (root; what is missing is skipped)
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -10,7 +11,7 @@ JOBS ?= 2
 # The least branch coverage that is accepted, in percent.
 COVERAGE ?= 95
 
-.PHONY: run install dev check format lint types imports test unit coverage deb clean
+.PHONY: run install dev check format lint types imports test test-filesystems unit coverage deb clean
 .DEFAULT_GOAL := help
 
 help:
@@ -61,6 +62,9 @@ unit: dev
 
 test: check
 	$(BIN)/pytest -q -n $(JOBS) --cov --cov-fail-under=$(COVERAGE) --cov-report=term
+
+test-filesystems: dev
+	$(BIN)/pytest -q -m filesystems tests/filesystems
 
 # -- products -----------------------------------------------------------------------
 

@@ -21,6 +21,9 @@ from s3daemon.store.posix.records import ATTRIBUTE
 _XATTR_LEAST = 512
 
 
+#: f_type of statfs(2) of what a program of its own serves through the kernel (linux/magic.h).
+_FUSE = 0x65735546
+
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
@@ -93,8 +96,8 @@ def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
             raise _Full from exc
         raise ProbeError(f"no file can be made beneath {root}: {exc.strerror}") from exc
     try:
-        xattr_bytes = _xattr_bytes(disk, root, file_fd)
         hard_links = _can(disk.link, b"file", dir_fd, b"link", dir_fd)
+        xattr_bytes = _xattr_bytes(disk, root, file_fd, dir_fd if hard_links else None)
         proc_link = _can(disk.link_fd, file_fd, b"proc", dir_fd)
         noreplace = _noreplace(disk, file_fd, dir_fd)
         if not (hard_links or noreplace):
@@ -102,10 +105,9 @@ def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
                 f"the file system of {root} has neither hard links nor RENAME_NOREPLACE, so that"
                 " two writers of one new object could not be told apart: use another file system"
             )
-        tmpfile, tmp_link = _tmpfile(disk, dir_fd)
         return Probe(
             xattr_bytes=xattr_bytes,
-            tmpfile=tmpfile and tmp_link,
+            tmpfile=_tmpfile(disk, dir_fd),
             proc_link=proc_link,
             hard_links=hard_links,
             noreplace=noreplace,
@@ -139,8 +141,13 @@ def _exists(name: bytes, dir_fd: int) -> bool:
     return _can(lambda: os.stat(name, dir_fd=dir_fd, follow_symlinks=False))
 
 
-def _xattr_bytes(disk: Disk, root: Path, fd: int) -> int:
-    """The longest value, by bisection."""
+def _xattr_bytes(disk: Disk, root: Path, fd: int, dir_fd: int | None) -> int:
+    """The longest value with which a file can still be given a name, by bisection.
+
+    GlusterFS keeps an attribute for each name, which needs room as well.
+
+    :param dir_fd: the directory, where names can be given; else None.
+    """
     fits, too_long = 0, XATTR_MAX + 1
     size = _XATTR_LEAST
     while too_long - fits > 1:
@@ -160,9 +167,19 @@ def _xattr_bytes(disk: Disk, root: Path, fd: int) -> int:
         else:
             if os.getxattr(fd, ATTRIBUTE) != b"x" * size:
                 raise ProbeError(f"the file system of {root} does not give back what it was given")
-            fits = size
+            if dir_fd is None or _can_be_named(disk, dir_fd):
+                fits = size
+            else:
+                too_long = size
         size = min((fits + too_long) // 2 if too_long <= XATTR_MAX else fits * 4, XATTR_MAX)
     return fits
+
+
+def _can_be_named(disk: Disk, dir_fd: int) -> bool:
+    if not _can(disk.link, b"file", dir_fd, b"named", dir_fd):
+        return False
+    disk.unlink(b"named", dir_fd)
+    return True
 
 
 def _noreplace(disk: Disk, fd: int, dir_fd: int) -> bool:
@@ -178,16 +195,23 @@ def _noreplace(disk: Disk, fd: int, dir_fd: int) -> bool:
         return False
 
 
-def _tmpfile(disk: Disk, dir_fd: int) -> tuple[bool, bool]:
-    """Whether there are unnamed files, and whether one can be given a name."""
+def _tmpfile(disk: Disk, dir_fd: int) -> bool:
+    """Whether there are unnamed files, and one that is given a name keeps it.
+
+    Not tried on FUSE: JuiceFS 1.4.1 loses such a file when its descriptor is closed, name, content
+    and all, and after that its directory cannot be removed any more.
+    """
+    if syscalls.file_system_type(dir_fd) == _FUSE:
+        return False
     try:
         fd = disk.open_temp(dir_fd)
     except OSError:
-        return False, False
+        return False
     try:
-        return True, _can(disk.link_fd, fd, b"unnamed", dir_fd)
+        linked = _can(disk.link_fd, fd, b"unnamed", dir_fd)
     finally:
         os.close(fd)
+    return linked and _exists(b"unnamed", dir_fd)
 
 
 def _openat2(dir_fd: int) -> None:

@@ -164,3 +164,12 @@ def mkdir(name: bytes, dir_fd: int) -> None:
 def rmdir(name: bytes, dir_fd: int) -> None:
     """Remove an empty directory.  unlinkat(2), AT_REMOVEDIR"""
     os.rmdir(name, dir_fd=dir_fd)
+
+
+def file_system_type(fd: int) -> int:
+    """The number of the kind of file system that an open file or directory lies on.  fstatfs(2)"""
+    buffer = (ctypes.c_long * 64)()  # struct statfs begins with f_type, of this width
+    if _libc.fstatfs(fd, buffer) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return int(buffer[0]) & 0xFFFFFFFF

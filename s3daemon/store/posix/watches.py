@@ -15,6 +15,8 @@ import os
 import struct
 import weakref
 
+from s3daemon.store.posix import syscalls
+
 #: f_type of statfs(2): file systems that one kernel at a time has mounted (linux/magic.h).
 _LOCAL = frozenset(
     (
@@ -83,9 +85,4 @@ class Watch:
 
 def is_local(fd: int) -> bool:
     """Whether an open file or directory lies on a file system that only this kernel changes."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = (ctypes.c_long * 64)()  # struct statfs begins with f_type, of this width
-    if libc.fstatfs(fd, buffer) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return buffer[0] & 0xFFFFFFFF in _LOCAL
+    return syscalls.file_system_type(fd) in _LOCAL

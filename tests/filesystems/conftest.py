@@ -1,0 +1,65 @@
+"""Engines that several nodes of a cluster share, brought up on this machine and mounted twice.
+
+Each mount has a client of its own, with caches of its own: it stands for a node.  What an engine
+needs is in its script; a part that is missing skips its tests, with the reason.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from s3daemon.store.posix import PosixStore
+
+ENGINES = ("cephfs", "glusterfs", "juicefs")
+
+_SCRIPTS = Path(__file__).parent
+_MISSING = 77
+
+
+@attrs.frozen
+class Nodes:
+    """Two stores on one volume, each through a mount of its own."""
+
+    a: PosixStore
+    b: PosixStore
+    path_a: Path
+    path_b: Path
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def mounts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Path]]:
+    """The two mounts of an engine's volume."""
+    engine = request.param
+    script = str(_SCRIPTS / f"{engine}.sh")
+    folder = tmp_path_factory.mktemp(engine)
+    made = subprocess.run(
+        [script, "up", str(folder)], check=False, capture_output=True, text=True, timeout=120
+    )
+    try:
+        if made.returncode == _MISSING:
+            pytest.skip(made.stderr.strip())
+        assert made.returncode == 0, made.stderr
+        yield folder / "a", folder / "b"
+    finally:
+        subprocess.run([script, "down", str(folder)], check=False, timeout=120)
+
+
+@pytest.fixture
+def nodes(mounts: tuple[Path, Path], request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    """Two stores on one empty root of the volume, with a bucket named ``bucket``."""
+    name = f"root-{abs(hash(request.node.nodeid)):x}"
+    path_a, path_b = (mount / name for mount in mounts)
+    path_a.mkdir()
+    a, b = PosixStore(path_a), PosixStore(path_b)
+    a.buckets.create("bucket", "alice")
+    yield Nodes(a, b, path_a, path_b)
+    a.close()
+    b.close()
+    subprocess.run(["rm", "-rf", str(path_a)], check=True)
