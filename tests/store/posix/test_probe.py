@@ -136,6 +136,64 @@ def test_no_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert not probe(tmp_path).tmpfile
 
 
+def test_unnamed_files_that_lose_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a name, and gone when the descriptor is closed."""
+    given: list[tuple[bytes, int]] = []
+    link_fd, close = syscalls.link_fd, os.close
+
+    def link(fd: int, name: bytes, dir_fd: int) -> None:
+        link_fd(fd, name, dir_fd)
+        if name == b"unnamed":
+            given.append((name, dir_fd))
+
+    def close_and_lose(fd: int) -> None:
+        close(fd)
+        while given:
+            name, dir_fd = given.pop()
+            os.unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(syscalls, "link_fd", link)
+    monkeypatch.setattr(os, "close", close_and_lose)
+    found = probe(tmp_path)
+    assert not found.tmpfile
+    assert found.proc_link
+
+
+def test_unnamed_files_are_not_tried_on_fuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syscalls, "file_system_type", lambda fd: 0x65735546)
+    tried = []
+    monkeypatch.setattr(Disk, "open_temp", lambda *_: tried.append("open_temp"))
+    assert not probe(tmp_path).tmpfile
+    assert tried == []
+
+
+def test_attributes_leave_room_for_what_a_name_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GlusterFS keeps an attribute of its own for each name of a file."""
+    plain, held = syscalls.link, {"size": 0}
+    set_xattr = os.setxattr
+
+    def set_and_note(fd: int, name: str, value: bytes) -> None:
+        set_xattr(fd, name, value)
+        held["size"] = len(value)
+
+    def link(*names: Any) -> None:
+        if held["size"] > 2000:
+            raise OSError(errno.ENOSPC, "no room for the name")
+        plain(*names)
+
+    monkeypatch.setattr(os, "setxattr", set_and_note)
+    monkeypatch.setattr(syscalls, "link", link)
+    found = probe(tmp_path)
+    assert found.xattr_bytes == 2000
+    assert found.hard_links
+
+
 def test_renames_that_replace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that ignores the flag is worse than one that refuses it."""
     monkeypatch.setattr(
