@@ -131,6 +131,9 @@ class Limits:
     :ivar min_part_size: a part of an upload that is not the last.
     :ivar strict_bucket_names: on aws endpoints new buckets need names that S3 allows.
     :ivar connections: at a time.
+    :ivar connections_per_peer: of one client at a time; 0 for no bound.
+    :ivar min_body_rate: bytes a second at which a body has to come and an answer to be taken, over
+        ``server.body_timeout`` and ``server.write_timeout``; 0 for none.
     :ivar pool_threads: for small requests.
     :ivar heavy_threads: for transfers, copies and listings.
     :ivar read_rate: bytes a second that all downloads share; 0 for no bound.
@@ -144,6 +147,8 @@ class Limits:
     min_part_size: int = option(kinds.size(0, 5 << 30), 5 << 20)
     strict_bucket_names: bool = option(kinds.BOOLEAN, True)
     connections: int = option(kinds.integer(1, 1_000_000), 10_000)
+    connections_per_peer: int = option(kinds.integer(0, 1_000_000), 1000)
+    min_body_rate: int = option(kinds.size(0, 1 << 30), 256)
     pool_threads: int = option(kinds.integer(1, 1024), 16)
     heavy_threads: int = option(kinds.integer(1, 1024), 16)
     read_rate: int = option(kinds.size(0, 1 << 40), 0)

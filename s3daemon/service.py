@@ -34,6 +34,7 @@ from s3daemon.config import Config
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.limits import Limits, Timeouts
+from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.ops.descriptors import raise_limit
 from s3daemon.ops.hangup import HangUp
@@ -172,6 +173,7 @@ def build_factory(
         pools.heavy.run,
         process=gateway.process,
         bad_request=gateway.no_request,
+        too_many=bad_request(503, "Please reduce your request rate."),
         timeouts=Timeouts(
             head=config.server.head_timeout,
             body=config.server.body_timeout,
@@ -181,6 +183,8 @@ def build_factory(
         limits=Limits(
             head=HeadLimits(config.limits.head_bytes, config.limits.fields),
             connections=config.limits.connections,
+            connections_per_peer=config.limits.connections_per_peer,
+            min_body_rate=config.limits.min_body_rate,
         ),
     )
 

@@ -18,6 +18,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from s3daemon.http.admission import Admission, Verdict, client_of
 from s3daemon.http.channel import Channel
 from s3daemon.http.ending import Ending
 from s3daemon.http.head import Stamp, status_line
@@ -42,6 +43,9 @@ def plain_refusal(status: int, reason: str) -> bytes:
     )
 
 
+_TOO_MANY = plain_refusal(503, "Too many connections. Reduce your request rate.")
+
+
 @implementer(IProtocolNegotiationFactory)
 class S3Factory(ServerFactory):
     """Makes a :class:`Channel` for each connection; for any stream endpoint.
@@ -53,6 +57,7 @@ class S3Factory(ServerFactory):
     :param site: a resource, or something with ``getResourceFor(request)`` like
         ``twisted.web.server.Site``, for requests that are processed in ``twisted.web``'s way.
     :param bad_request: (status, reason) -> the whole answer to what is no request.
+    :param too_many: the whole answer to a connection that is one too many.
     :param server: value of the Server header field.
     :param wall: seconds since the epoch, for the Date header field.
     :ivar running: requests under way.
@@ -69,6 +74,7 @@ class S3Factory(ServerFactory):
         process: Callable[[Request], object] = Request.process,
         site: Site | IResource | None = None,
         bad_request: Callable[[int, str], bytes] = plain_refusal,
+        too_many: bytes = _TOO_MANY,
         timeouts: Timeouts = _TIMEOUTS,
         limits: Limits = _LIMITS,
         server: bytes = b"s3gate",
@@ -79,13 +85,15 @@ class S3Factory(ServerFactory):
         self.process = process
         self.site = _site(site, reactor)
         self.bad_request = bad_request
+        self.too_many = too_many
         self.timeouts = timeouts
         self.limits = limits
         self.stamp = Stamp(server, wall)
         self.logger = Logger(namespace="s3daemon.http", source=self)
         self.running = 0
         self.draining = False
-        self._channels: set[Ending] = set()
+        self._channels: dict[Ending, str] = {}  # connection -> the client it counts for
+        self._admission = Admission(limits.connections, limits.connections_per_peer)
         self._ticking: IDelayedCall | None = None
         self._drained: list[Deferred[None]] = []
 
@@ -136,16 +144,26 @@ class S3Factory(ServerFactory):
 
     # -- for channels ------------------------------------------------------------------------
 
-    def joined(self, channel: Ending) -> bool:
-        """A connection was made; False when it is one too many."""
-        self._channels.add(channel)
+    def joined(self, channel: Ending, peer: IAddress) -> Verdict:
+        """A connection was made; what happens to it."""
+        client = self._channels[channel] = client_of(peer)
         if self._ticking is None:
             self._ticking = self.reactor.callLater(1, self._tick)
-        return len(self._channels) <= self.limits.connections
+        return self._admission.enter(client)
+
+    def met(self, channel: Ending, peer: IAddress) -> Verdict:
+        """The first head came, and with it the client's own address if a proxy tells it."""
+        client, before = client_of(peer), self._channels[channel]
+        if client == before:
+            return Verdict.WELCOME
+        self._channels[channel] = client
+        self._admission.leave(before)
+        return self._admission.enter(client)
 
     def left(self, channel: Ending) -> None:
         """A connection is gone."""
-        self._channels.discard(channel)
+        if (client := self._channels.pop(channel, None)) is not None:
+            self._admission.leave(client)
         if not self._channels and self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
@@ -158,6 +176,8 @@ class S3Factory(ServerFactory):
         now = self.reactor.seconds()
         for channel in list(self._channels):
             channel.tick(now)
+        if report := self._admission.report(now):
+            self.logger.warn("{report}", report=report)
 
     def _report_drained(self) -> None:
         if self.draining and not self._channels:

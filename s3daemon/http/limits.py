@@ -38,6 +38,10 @@ class Limits:
     :ivar linger: thrown away, after an answer that ends the connection, so that the client still
         reads it.
     :ivar connections: how many at a time; one more is told to come back later.
+    :ivar connections_per_peer: how many of one client at a time; 0 for no bound.
+    :ivar min_body_rate: bytes a second, at which bodies have to come and answers have to be taken,
+        over the time that a client may stand still (:class:`~s3daemon.http.progress.Watch`); 0 for
+        none.
     """
 
     head: http1.Limits = attrs.field(factory=http1.Limits)
@@ -47,3 +51,5 @@ class Limits:
     drain: int = 256 * 1024
     linger: int = 64 * 1024 * 1024
     connections: int = 10000
+    connections_per_peer: int = 1000
+    min_body_rate: int = 256

@@ -18,6 +18,8 @@ from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
+from s3daemon.http.progress import acknowledged
+
 #: The transport gets at most so many bytes at a time, so that a slow client is seen to go on.
 STEP = 64 * 1024
 
@@ -98,6 +100,10 @@ class Outlet:
             return 0
         except (ConnectionError, TimeoutError) as error:
             raise ClientGone(str(error)) from error
+
+    def acknowledged(self) -> int | None:
+        """Bytes of ours that the client's machine has confirmed, ever; None if nobody can tell."""
+        return acknowledged(self._transport)
 
     def wait(self) -> Deferred[None]:
         """Fires when nothing blocks any more; fails with :class:`ClientGone`.  One at a time."""

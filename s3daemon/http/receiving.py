@@ -1,8 +1,7 @@
-"""Requests on a connection, one after the other, and their bodies.
+"""Requests on a connection, one after the other.
 
 A request is processed as soon as its head is there.  What a client sends ahead waits, and beyond a
-bound the client is paused.  After an answer that leaves a body unread, a short rest is thrown away
-and the connection lives on; a long one ends it.
+bound the client is paused.
 """
 
 from __future__ import annotations
@@ -13,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport, ITCPTransport
 from twisted.internet.protocol import connectionDone
-from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from s3daemon.http.admission import Verdict
+from s3daemon.http.answering import Answering
 from s3daemon.http.body import Body, BodyIncomplete, BodyTooSlow
-from s3daemon.http.ending import Ending, Phase
-from s3daemon.http.head import CLOSE, KEEP_ALIVE
+from s3daemon.http.ending import Phase
 from s3daemon.http.outlet import Outlet
-from s3daemon.http.producers import Producers
 from s3daemon.http.request import Request
 from s3daemon.wire.framing import ChunkedFraming, Framing, LengthFraming
 from s3daemon.wire.http1 import Head, HeadError, check_begin, parse_head
@@ -32,31 +30,24 @@ if TYPE_CHECKING:
 # RFC 9112, section 2.2: empty lines before a request are no part of it.
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
 #: Bodies from this length on are received in big reads, of so many bytes.
 BIG_BODY = 1024 * 1024
 BIG_READ = 256 * 1024
 
+#: Requests of one connection, sent ahead and answered at once, before others have their turn.
+BURST = 32
+
 
 @implementer(IHalfCloseableProtocol)
-class Receiver(Ending):
+class Receiver(Answering):
     """A connection that receives requests, one at a time."""
 
     def __init__(self, factory: S3Factory) -> None:
         super().__init__(factory)
-        self._input = b""  # received, and not yet part of a request
-        self._searched = 0  # so much of it holds no end of a head
-        self._reading = True
+        self._searched = 0  # so much of the input holds no end of a head
         self._advancing = False
-        self._request: Request | None = None
-        self._body: Body | None = None
-        self._body_wanted = False  # somebody waits for it
-        self._body_held = False  # as much of it is held as may be
-        self._continued = False
-        self._keep = False  # the answer under way leaves the connection open
-        self._declared: int | None = None  # bytes that a head of twisted.web has promised
-        self._producers = Producers(factory.reactor)
+        self._resting = False  # other connections have their turn
+        self._met = False  # a head came, so the client's address is what it will be
         self._secure = False
 
     # -- from the transport ------------------------------------------------------------
@@ -69,8 +60,15 @@ class Receiver(Ending):
             transport.setTcpNoDelay(True)
         self.outlet = Outlet(transport, self._output_changed)
         self._deadline = self._reactor.seconds() + self._timeouts.head
-        if not self.factory.joined(self):
-            self._refuse(HeadError(503, "Too many connections. Reduce your request rate."))
+        self._admit(self.factory.joined(self, transport.getPeer()))
+
+    def _admit(self, verdict: Verdict) -> bool:
+        if verdict is Verdict.TOLD:
+            self.outlet.write(self.factory.too_many)
+            self._finish(linger=True)
+        elif verdict is Verdict.DROPPED:
+            self.abortConnection()
+        return verdict is Verdict.WELCOME
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of a head, of a body, of a later request, or of no interest."""
@@ -122,10 +120,14 @@ class Receiver(Ending):
     # -- heads -------------------------------------------------------------------------
 
     def _advance(self) -> None:
-        """Begin what can be begun; requests that are answered at once do not nest."""
-        if self._advancing:
+        """Begin what can be begun; requests that are answered at once do not nest.
+
+        Whoever sends many ahead does not keep the other connections waiting for all of them.
+        """
+        if self._advancing or self._resting:
             return
         self._advancing = True
+        begun = 0
         try:
             while (
                 (self._input or self._eof)
@@ -133,9 +135,23 @@ class Receiver(Ending):
                 and not self.outlet.blocked
                 and self._begin()
             ):
-                pass
+                begun += 1
+                if begun == BURST and self._input and self._is_between:
+                    self._resting = True
+                    self._reactor.callLater(0, self._rested)
+                    break
         finally:
             self._advancing = False
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._is_between:
+            self._advance()
+            self._update_reading()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._resting or self.outlet.blocked
 
     def _begin(self) -> bool:
         """Process the next request, if its head is there."""
@@ -152,6 +168,11 @@ class Receiver(Ending):
         except HeadError as error:
             self._refuse(error)
             return False
+        if not self._met:
+            self._met = True
+            transport: Any = self.transport
+            if not self._admit(self.factory.met(self, transport.getPeer())):
+                return False
         self._input = data[end:]
         self._searched = 0
         framing: Framing | None = None
@@ -161,9 +182,9 @@ class Receiver(Ending):
             framing = LengthFraming(head.length)
         self._phase = Phase.REQUEST
         self._deadline = math.inf
-        self._body_wanted = self._body_held = self._continued = self._keep = False
-        self._declared = None
-        body = self._body = Body(framing, self, limits.hold)
+        body = Body(framing, self, limits.hold)
+        self._expect_body(body)
+        self._expect_answer()
         request = self._request = self._make_request(head, body)
         self.factory.running += 1
         if framing is not None:
@@ -209,154 +230,6 @@ class Receiver(Ending):
 
     def _make_request(self, head: Head, body: Body) -> Request:
         raise NotImplementedError
-
-    # -- bodies --------------------------------------------------------------------------
-
-    @property
-    def _whole(self) -> bool:
-        return self._body is None or self._body.complete
-
-    def _feed(self, data: bytes) -> None:
-        body = self._body
-        assert body is not None
-        rest = body.feed(data)
-        # The consumer may have answered meanwhile, and even ended the connection.
-        if rest is None:
-            if self._body_wanted:
-                self._deadline = self._reactor.seconds() + self._timeouts.body
-            return
-        if self._phase is Phase.REQUEST:
-            self._input = rest
-            self._body_wanted = False
-            self._deadline = math.inf
-            body.settle()
-        elif self._phase is Phase.DRAIN:
-            self._input = rest
-            self._next()
-
-    def body_wanted(self) -> None:
-        """See :class:`s3daemon.http.body.ISource`."""
-        request, body = self._request, self._body
-        if request is None or body is None:
-            return
-        if request.head.expect_continue and not self._continued and not request.startedWriting:
-            self._continued = True
-            if not body.received:
-                self.outlet.write(_CONTINUE)
-        self._body_wanted, self._body_held = True, False
-        self._deadline = self._reactor.seconds() + self._timeouts.body
-        self._update_reading()
-
-    def body_unwanted(self) -> None:
-        """See :class:`s3daemon.http.body.ISource`."""
-        if self._body_wanted:
-            self._body_wanted = False
-            self._deadline = math.inf
-
-    def body_overflows(self) -> None:
-        """See :class:`s3daemon.http.body.ISource`."""
-        self._body_held = True
-        self._update_reading()
-
-    def _update_reading(self) -> None:
-        """Pause the client when there is more of something than may be, else let it go on."""
-        phase = self._phase
-        if self._eof or phase is Phase.CLOSING or phase is Phase.CLOSED:
-            return
-        if phase is Phase.REQUEST and not self._whole:
-            wanted = not self._body_held
-        elif phase is Phase.REQUEST or self.outlet.blocked:
-            wanted = len(self._input) <= self._limits.ahead
-        else:
-            wanted = True
-        if wanted != self._reading:
-            self._reading = wanted
-            transport: Any = self.transport
-            if wanted:
-                transport.resumeProducing()
-            else:
-                transport.pauseProducing()
-
-    def _read_size(self, size: int) -> None:
-        transport: Any = self.transport
-        transport.bufferSize = size
-
-    # -- answers, and what comes after them -------------------------------------------------
-
-    def connection_line(self, request: Request, delimited: bool = True) -> bytes:
-        """Decide whether the connection outlives this answer; the header line that says so.
-
-        :param delimited: the client can tell where the answer ends without a close.
-        """
-        keep = request.head.keep_alive and delimited and not self.factory.draining
-        if self._eof and not self._input:
-            keep = False
-        body = request.body
-        if not body.complete:
-            rest = body.remaining
-            waits = request.head.expect_continue and not self._continued and not body.received
-            # A client that waits may send its body after all, or not: nobody can tell what comes.
-            if rest is None or rest > self._limits.drain or waits or self._eof:
-                keep = False
-        self._keep = keep
-        if not keep:
-            return CLOSE
-        return b"" if request.head.version == (1, 1) else KEEP_ALIVE
-
-    def requestDone(self, request: Request) -> None:
-        """The answer is complete, for our part."""
-        if self._request is not request:
-            return
-        self._request = None
-        self.factory.running -= 1
-        body = request.body
-        if self._phase is not Phase.REQUEST:
-            return
-        if self.outlet.direct and body.expected:
-            self._read_size(Connection.bufferSize)
-        if self._declared is not None and request.sentLength != self._declared:
-            # Neither padded nor reused: the client must see that this is not the answer.
-            self.abortConnection()
-        elif not self._keep:
-            self._finish(linger=not body.complete)
-        elif body.complete:
-            self._next()
-        else:
-            body.discard()
-            self._phase = Phase.DRAIN
-            self._deadline = self._reactor.seconds() + self._timeouts.linger
-            self._update_reading()
-
-    def _next(self) -> None:
-        self._phase = Phase.IDLE
-        self._body = None
-        self._deadline = self._reactor.seconds() + self._timeouts.idle
-        if self.factory.draining:
-            self._finish(linger=False)
-        elif self._input or self._eof:
-            self._advance()
-        if not self._reading:
-            self._update_reading()
-
-    def _output_changed(self) -> None:
-        """The outlet is blocked or free, or the client took some of what blocks it."""
-        blocked = self.outlet.blocked
-        if blocked:
-            self._write_deadline = self._reactor.seconds() + self._timeouts.write
-        else:
-            self._write_deadline = math.inf
-        self._producers.flow(blocked)
-        if not blocked:
-            if self._phase is Phase.FLUSH:
-                self._flushed()
-            elif self._is_between:
-                self._advance()
-                self._update_reading()
-
-    def _forget_input(self) -> None:
-        self._input = b""
-        if self._body is not None:
-            self._body.discard()
 
     def _late(self) -> None:
         if self._phase is Phase.REQUEST:

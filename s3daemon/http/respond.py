@@ -97,7 +97,7 @@ _NO_REQUEST = MappingProxyType(
         431: "RequestHeaderSectionTooLarge",
         500: "InternalError",
         501: "NotImplemented",
-        503: "ServiceUnavailable",
+        503: "SlowDown",
     }
 )
 

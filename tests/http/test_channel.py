@@ -229,7 +229,7 @@ def test_a_request_under_way_has_no_limit(serve: Any) -> None:
 
 
 def test_a_body_must_go_on(serve: Any) -> None:
-    server = serve(timeouts=QUICK)
+    server = serve(timeouts=QUICK, limits=Limits(min_body_rate=0))
     client = server.connect()
     client.send(put(10**6))
     reading = ensureDeferred(server.requests[0].body.read(10**7))
