@@ -41,6 +41,7 @@ from s3daemon.store.values import (
     MAX_KEY_BYTES,
     Attributes,
     BucketInfo,
+    Checksum,
     ListPage,
     ListQuery,
     ObjectInfo,
@@ -61,6 +62,8 @@ __all__ = [
     "BucketInfo",
     "BucketNotEmpty",
     "Busy",
+    "Checksum",
+    "CompleteCheck",
     "Corrupt",
     "IAtOnce",
     "IBuckets",
@@ -139,11 +142,15 @@ class IWriter(Interface):
 class IPartWriter(Interface):
     """The content of one part; like :class:`IWriter`."""
 
+    upload: UploadInfo = Attribute("UploadInfo: the upload that the part is of.")
+
     def write(data: Sequence[bytes]) -> None:
         """Append the pieces in order."""
 
-    def commit(etag: str) -> PartInfo:
+    def commit(etag: str, checksum: Checksum | None = None) -> PartInfo:
         """Make this the part of its number, durably, in place of an earlier one of that number.
+
+        ``checksum`` is that of the bytes that were written, whatever the upload's algorithm is.
 
         :raises NoSuchUpload: the upload was completed or aborted meanwhile.
         """
@@ -237,11 +244,23 @@ class IObjects(Interface):
         """
 
 
+#: What a Complete is held to: given the upload, the parts that are to be the object, and the
+#: checksum that it would get, this raises whatever is to be raised instead.
+CompleteCheck = Callable[[UploadInfo, Sequence[PartInfo], Checksum | None], None]
+
+
 class IUploads(Interface):
     """Multipart uploads: all state is in the store, so another process can go on with them."""
 
-    def create(bucket: str, key: str, attributes: Attributes, owner: str | None) -> UploadInfo:
-        """Begin an upload, durably."""
+    def create(
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        checksum_algorithm: str | None = None,
+        checksum_type: str | None = None,
+    ) -> UploadInfo:
+        """Begin an upload, durably; the last two are as in :class:`UploadInfo`."""
 
     def get(bucket: str, key: str, upload_id: str) -> UploadInfo:
         """:raises NoSuchUpload: also for an id of another key, or text that is no id."""
@@ -267,12 +286,15 @@ class IUploads(Interface):
         parts: Sequence[tuple[int, str]],
         min_part_size: int = 0,
         create_only: bool = False,
+        check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """Publish the listed parts, in the order given, as the object; then the upload is gone.
 
         ``parts`` are ascending numbers with the ETag the client holds for each.  Unlisted parts are
-        forgotten.  Repeating a Complete that succeeded gives the same result for as long as the
-        object is still that upload's.  On an error the upload is as it was.
+        forgotten.  The object's checksum is what :func:`s3daemon.store.part_checksums.of_object`
+        says.  ``check`` is called with what is about to be published, and what it raises goes
+        through.  Repeating a Complete that succeeded gives the same result, unchecked, for as long
+        as the object is still that upload's.  On an error the upload is as it was.
 
         :raises NoSuchUpload, InvalidPart, PartTooSmall, ObjectExists:
         """

@@ -23,6 +23,7 @@ from s3daemon.store.interfaces import (
     KeyTooLong,
     NoSuchBucket,
     ObjectInfo,
+    PartInfo,
     UploadInfo,
 )
 
@@ -57,8 +58,7 @@ class StoredPart:
     """The content of one part."""
 
     content: bytes
-    etag: str
-    modified_ns: int
+    info: PartInfo
 
 
 @attrs.define

@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 import attrs
 from zope.interface import implementer
 
+from s3daemon.store import part_checksums
 from s3daemon.store.interfaces import (
     Attributes,
+    Checksum,
+    CompleteCheck,
     InvalidPart,
     IPartWriter,
     IUploads,
@@ -38,10 +41,11 @@ class MemoryPartWriter:
     """The content of one part."""
 
     def __init__(
-        self, uploads: MemoryUploads, bucket: str, key: str, upload_id: str, number: int
+        self, uploads: MemoryUploads, bucket: str, upload: UploadInfo, number: int
     ) -> None:
+        self.upload = upload
         self._uploads = uploads
-        self._where = (bucket, key, upload_id)
+        self._where = (bucket, upload.key, upload.upload_id)
         self._number = number
         self._pieces: list[bytes] = []
 
@@ -49,11 +53,12 @@ class MemoryPartWriter:
         """See :meth:`IPartWriter.write`."""
         self._pieces.extend(bytes(piece) for piece in data)
 
-    def commit(self, etag: str) -> PartInfo:
+    def commit(self, etag: str, checksum: Checksum | None = None) -> PartInfo:
         """See :meth:`IPartWriter.commit`."""
         content = b"".join(self._pieces)
         self._pieces = []
-        return self._uploads.store_part(*self._where, self._number, content, etag)
+        part = PartInfo(self._number, len(content), etag, 0, checksum)
+        return self._uploads.store_part(*self._where, part, content)
 
     def abort(self) -> None:
         """See :meth:`IPartWriter.abort`."""
@@ -69,14 +74,28 @@ class MemoryUploads:
         self._lock = lock
 
     def create(
-        self, bucket: str, key: str, attributes: Attributes, owner: str | None
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        checksum_algorithm: str | None = None,
+        checksum_type: str | None = None,
     ) -> UploadInfo:
         """See :meth:`IUploads.create`."""
         with self._lock:
             base = self._tree.bucket_base(bucket)
             check_key(key)
             now_ns = self._tree.clock()
-            info = UploadInfo(key, secrets.token_hex(16), owner, now_ns, attributes)
+            info = UploadInfo(
+                key,
+                secrets.token_hex(16),
+                owner,
+                now_ns,
+                attributes,
+                checksum_algorithm,
+                checksum_type,
+            )
             self._tree.uploads[info.upload_id] = Upload(base, info, now_ns)
             return info
 
@@ -92,13 +111,16 @@ class MemoryUploads:
         if not 1 <= number <= MAX_PART_NUMBER:
             raise ValueError(f"part number {number}")
         with self._lock:
-            self._find(bucket, key, upload_id)
-        return MemoryPartWriter(self, bucket, key, upload_id, number)
+            upload = self._find(bucket, key, upload_id).info
+        return MemoryPartWriter(self, bucket, upload, number)
 
     def store_part(
-        self, bucket: str, key: str, upload_id: str, number: int, content: bytes, etag: str
+        self, bucket: str, key: str, upload_id: str, part: PartInfo, content: bytes
     ) -> PartInfo:
-        """Make the content the part of its number.  :raises NoSuchUpload:"""
+        """Make the content the part of its number; the time is filled in.
+
+        :raises NoSuchUpload:
+        """
         with self._lock:
             try:
                 upload = self._find(bucket, key, upload_id)
@@ -106,8 +128,9 @@ class MemoryUploads:
                 raise NoSuchUpload("it went with its bucket") from exc
             now_ns = self._tree.clock()
             upload.touched_ns = now_ns
-            upload.parts[number] = StoredPart(content, etag, now_ns)
-            return PartInfo(number, len(content), etag, now_ns)
+            part = attrs.evolve(part, modified_ns=now_ns)
+            upload.parts[part.number] = StoredPart(content, part)
+            return part
 
     def list_parts(
         self, bucket: str, key: str, upload_id: str, after: int, limit: int
@@ -115,11 +138,7 @@ class MemoryUploads:
         """See :meth:`IUploads.list_parts`."""
         with self._lock:
             upload = self._find(bucket, key, upload_id)
-            infos = [
-                PartInfo(number, len(part.content), part.etag, part.modified_ns)
-                for number, part in sorted(upload.parts.items())
-                if number > after
-            ]
+            infos = [part.info for number, part in sorted(upload.parts.items()) if number > after]
         chosen = tuple(infos[:limit])
         more = bool(chosen) and len(infos) > limit
         return PartsPage(chosen, chosen[-1].number if more else None)
@@ -139,6 +158,7 @@ class MemoryUploads:
         parts: Sequence[tuple[int, str]],
         min_part_size: int = 0,
         create_only: bool = False,
+        check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """See :meth:`IUploads.complete`."""
         with self._lock:
@@ -150,7 +170,11 @@ class MemoryUploads:
             path = upload.base + key
             if create_only and path in self._tree.objects:
                 raise ObjectExists(key)
-            digests = b"".join(bytes.fromhex(part.etag) for part in chosen)
+            listed = [part.info for part in chosen]
+            checksum = part_checksums.of_object(upload.info, listed)
+            if check is not None:
+                check(upload.info, listed, checksum)
+            digests = b"".join(bytes.fromhex(part.etag) for part in listed)
             whole = hashlib.md5(digests, usedforsecurity=False).hexdigest()
             content = b"".join(part.content for part in chosen)
             info = ObjectInfo(
@@ -160,8 +184,10 @@ class MemoryUploads:
                 etag=f"{whole}-{len(chosen)}",
                 attributes=upload.info.attributes,
                 owner=upload.info.owner,
-                part_sizes=tuple(len(part.content) for part in chosen),
+                part_sizes=tuple(part.size for part in listed),
                 upload_id=upload_id,
+                checksum=checksum,
+                part_checksums=part_checksums.of_parts(listed) if checksum else (),
             )
             self._tree.put(path, content, info)
             del self._tree.uploads[upload_id]
@@ -214,13 +240,13 @@ def _choose(
     previous = 0
     for number, etag in parts:
         part = upload.parts.get(number)
-        if part is None or part.etag != etag or number <= previous:
+        if part is None or part.info.etag != etag or number <= previous:
             raise InvalidPart(f"part {number}")
         chosen.append(part)
         previous = number
     if not chosen:
         raise InvalidPart("no part is listed")
     for (number, _), part in zip(parts[:-1], chosen[:-1], strict=True):
-        if len(part.content) < min_part_size:
-            raise PartTooSmall(number, len(part.content), part.etag)
+        if part.info.size < min_part_size:
+            raise PartTooSmall(number, part.info.size, part.info.etag)
     return chosen

@@ -96,9 +96,12 @@ class ObjectInfo:
         token with a dash in it that changes whenever the file does.
     :ivar owner: canonical id of who put it, None when no S3 client did.
     :ivar part_sizes: for a multipart object the size of each part in order, else empty.
+    :ivar part_checksums: of a multipart object the checksum of each part, in base64 and made with
+        the algorithm of the object's own; empty where not all parts have one.
     :ivar upload_id: the upload that made it, for an idempotent Complete; else None.
     :ivar folder: True for a directory that nobody put as an object (the alluxio personality shows
         it as a zero-byte ``name/``, the aws personality does not know it).
+    :ivar checksum: of the content, or None.
     """
 
     key: str
@@ -110,6 +113,8 @@ class ObjectInfo:
     part_sizes: tuple[int, ...] = ()
     upload_id: str | None = None
     folder: bool = False
+    checksum: Checksum | None = None
+    part_checksums: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -148,13 +153,20 @@ class ListPage:
 
 @attrs.frozen
 class UploadInfo:
-    """A multipart upload under way."""
+    """A multipart upload under way.
+
+    :ivar checksum_algorithm: what the client wants the object's checksum to be made with; None
+        when it has named nothing.
+    :ivar checksum_type: ``COMPOSITE`` or ``FULL_OBJECT`` where an algorithm is named, else None.
+    """
 
     key: str
     upload_id: str
     owner: str | None
     initiated_ns: int
     attributes: Attributes = Attributes()
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
 
 
 @attrs.frozen
@@ -186,12 +198,13 @@ class UploadsPage:
 
 @attrs.frozen
 class PartInfo:
-    """One stored part of an upload."""
+    """One stored part of an upload; ``checksum`` is that of its bytes, if one was made."""
 
     number: int
     size: int
     etag: str
     modified_ns: int
+    checksum: Checksum | None = None
 
 
 @attrs.frozen

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from s3daemon.store.interfaces import (
     Attributes,
+    Checksum,
+    CompleteCheck,
     IStore,
     ListPage,
     ListQuery,
@@ -129,9 +131,11 @@ def begin(
     key: str,
     attributes: Attributes = NOTHING,
     owner: str | None = "alice",
+    algorithm: str | None = None,
+    kind: str | None = None,
 ) -> UploadInfo:
     """Begin an upload."""
-    return store.uploads.create(bucket, key, attributes, owner)
+    return store.uploads.create(bucket, key, attributes, owner, algorithm, kind)
 
 
 def put_part(
@@ -141,6 +145,7 @@ def put_part(
     number: int,
     data: bytes,
     announce: bool = True,
+    checksum: Checksum | None = None,
 ) -> PartInfo:
     """Put one part in two pieces, with or without its size known beforehand."""
     size = len(data) if announce else None
@@ -149,7 +154,7 @@ def put_part(
         half = len(data) // 2
         writer.write([data[:half]])
         writer.write([data[half:]])
-        return writer.commit(md5(data))
+        return writer.commit(md5(data), checksum)
     finally:
         writer.abort()
 
@@ -161,10 +166,11 @@ def complete(
     parts: Sequence[tuple[int, str]],
     min_part_size: int = 0,
     create_only: bool = False,
+    check: CompleteCheck | None = None,
 ) -> ObjectInfo:
     """Complete an upload."""
     return store.uploads.complete(
-        bucket, upload.key, upload.upload_id, parts, min_part_size, create_only
+        bucket, upload.key, upload.upload_id, parts, min_part_size, create_only, check
     )
 
 

@@ -16,13 +16,17 @@ from contextlib import suppress
 
 import attrs
 
+from s3daemon.store import part_checksums
 from s3daemon.store.interfaces import (
     Busy,
+    Checksum,
+    CompleteCheck,
     InvalidPart,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     ObjectInfo,
+    PartInfo,
     PartTooSmall,
     UploadInfo,
 )
@@ -57,6 +61,7 @@ class Wanted:
     parts: Sequence[tuple[int, str]]
     min_part_size: int
     create_only: bool
+    check: CompleteCheck | None = None
 
 
 def complete(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
@@ -182,7 +187,11 @@ def _publish(
     try:
         scan = upload.scan()
         chosen = _choose(scan, wanted)
-        record_of = _recorder(info, chosen, hashed_name(segments))
+        listed = [part.info for part in chosen]
+        checksum = part_checksums.of_object(info, listed)
+        if wanted.check is not None:
+            wanted.check(info, listed, checksum)
+        record_of = _recorder(info, listed, checksum, hashed_name(segments))
         draft = assemble(disk, upload, chosen, scan)
         disk.set_modified(draft.fd, time.time_ns())
         st, record = publish_with(volume, bucket, segments, draft, record_of, wanted.create_only)
@@ -204,16 +213,17 @@ def _clean_up(disk: Disk, upload: UploadDir, draft: Draft | None) -> None:
 
 
 def _recorder(
-    info: UploadInfo, chosen: Sequence[Part], name: str | None
+    info: UploadInfo, chosen: Sequence[PartInfo], checksum: Checksum | None, name: str | None
 ) -> Callable[[os.stat_result], Record]:
     """What makes the record of the object."""
     digests = b"".join(bytes.fromhex(part.etag) for part in chosen)
     etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(chosen)}"
     sizes = [part.size for part in chosen]
+    sums = part_checksums.of_parts(chosen) if checksum is not None else ()
 
     def record_of(st: os.stat_result) -> Record:
         return metadata.object_record(
-            st, etag, info.attributes, info.owner, sizes, info.upload_id, name
+            st, etag, info.attributes, info.owner, sizes, info.upload_id, name, checksum, sums
         )
 
     return record_of

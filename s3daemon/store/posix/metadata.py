@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from s3daemon.store.interfaces import Attributes, ObjectInfo
+from s3daemon.store.interfaces import Attributes, Checksum, ObjectInfo
 
 #: S3 user guide, "Amazon S3 multipart upload limits".
 MAX_PARTS = 10_000
@@ -44,6 +44,8 @@ class Record:
 
     :ivar stamp: (size, mtime in ns, inode), or None.
     :ivar parts: run-length coded: (size, count) each.
+    :ivar checksums: algorithm -> value, as in :class:`Checksum`; one at most is used.
+    :ivar part_checksums: values of the parts, which are of one length, one after the other.
     :ivar put_ns: when a directory was put as an object; None for files and for other directories.
     :ivar extra: fields of a later version.
     :ivar damaged: there is something that cannot be understood: it counts as no record.
@@ -53,7 +55,7 @@ class Record:
     stamp: tuple[int, int, int] | None = None
     parts: tuple[tuple[int, int], ...] = ()
     upload_id: str | None = None
-    checksums: Mapping[str, Any] = NOTHING
+    checksums: Mapping[str, str] = NOTHING
     system: Mapping[str, str] = NOTHING
     metadata: Mapping[str, str] = NOTHING
     tags: Tags = ()
@@ -65,6 +67,7 @@ class Record:
     spill: str | None = None
     extra: Mapping[str, Any] = NOTHING
     damaged: bool = False
+    part_checksums: str | None = None
 
     @property
     def attributes(self) -> Attributes:
@@ -84,6 +87,8 @@ def object_record(
     part_sizes: Sequence[int] = (),
     upload_id: str | None = None,
     name: str | None = None,
+    checksum: Checksum | None = None,
+    part_checksums: Sequence[str] = (),
 ) -> Record:
     """The record of a content that is now as ``st`` says."""
     return Record(
@@ -91,6 +96,8 @@ def object_record(
         stamp=stamp(st),
         parts=run_lengths(part_sizes),
         upload_id=upload_id,
+        checksums=NOTHING if checksum is None else {checksum.algorithm: checksum.value},
+        part_checksums="".join(part_checksums) or None,
         system=attributes.system,
         metadata=attributes.metadata,
         tags=attributes.tags,
@@ -124,6 +131,8 @@ def object_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
             record.owner,
             part_sizes(record.parts) if record.parts else (),
             record.upload_id,
+            checksum=_checksum(record) if record.checksums else None,
+            part_checksums=_part_checksums(record) if record.part_checksums else (),
         )
     return ObjectInfo(key, st.st_size, st.st_mtime_ns, _token(st), attributes, record.owner)
 
@@ -136,6 +145,21 @@ def folder_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
         return ObjectInfo(key, 0, record.put_ns, etag, attributes, record.owner)
     token = f"{st.st_mtime_ns:x}-0-{st.st_ino:x}"
     return ObjectInfo(key, 0, st.st_mtime_ns, token, attributes, record.owner, folder=True)
+
+
+def _checksum(record: Record) -> Checksum:
+    algorithm, value = next(iter(record.checksums.items()))
+    # Base64 has no dash, so this is the number of parts.
+    return Checksum(algorithm, value, "COMPOSITE" if "-" in value else "FULL_OBJECT")
+
+
+def _part_checksums(record: Record) -> tuple[str, ...]:
+    """One by one; nothing where they cannot be those of all parts."""
+    text, count = record.part_checksums or "", sum(count for _, count in record.parts)
+    if not count or len(text) % count or not record.checksums:
+        return ()
+    length = len(text) // count
+    return tuple(text[at : at + length] for at in range(0, len(text), length))
 
 
 def _token(st: os.stat_result) -> str:

@@ -6,10 +6,11 @@ in one step and is read by one call.  Fields, all but ``v`` absent where there i
 ==========  =====================================================================================
 v           version of the format, 1
 etag        ETag of the content, without quotes
-stamp       [size, mtime in ns, inode] of the content that ``etag`` and the next three speak of
+stamp       [size, mtime in ns, inode] of the content that ``etag`` and the next four speak of
 parts       part sizes, run-length coded: [[size, count], ...]
 upload      id of the multipart upload that made the content
-checksums   further checksums of the content
+checksums   {algorithm: value}: a further checksum, with ``-N`` behind it if it is composite
+partsums    values of the parts, made with that algorithm, one after the other without a mark
 sys         system headers by lower-case name
 meta        user metadata by lower-case name without ``x-amz-meta-``
 tags        [[key, value], ...]
@@ -44,7 +45,7 @@ VERSION = 1
 _KNOWN = frozenset(
     (
         *("v", "etag", "stamp", "parts", "upload", "checksums", "sys", "meta", "tags", "owner"),
-        *("name", "implicit", "object", "bucket", "spill"),
+        *("name", "implicit", "object", "bucket", "spill", "partsums"),
     )
 )
 _decoder = json.JSONDecoder()
@@ -64,6 +65,8 @@ def dump(record: Record) -> bytes:
         fields["upload"] = record.upload_id
     if record.checksums:
         fields["checksums"] = record.checksums
+    if record.part_checksums is not None:
+        fields["partsums"] = record.part_checksums
     if record.system:
         fields["sys"] = record.system
     if record.metadata:
@@ -111,7 +114,7 @@ def parse(raw: bytes) -> Record:
             None if raw_stamp is None else (raw_stamp[0], raw_stamp[1], raw_stamp[2]),
             () if raw_parts is None else _parse_parts(raw_parts),
             _text(get("upload")),
-            get("checksums", NOTHING),
+            _texts(get("checksums", NOTHING)),
             _texts(get("sys", NOTHING)),
             _texts(get("meta", NOTHING)),
             () if raw_tags is None else _parse_tags(raw_tags),
@@ -122,6 +125,7 @@ def parse(raw: bytes) -> Record:
             None if raw_bucket is None else _parse_bucket(raw_bucket),
             _text(get("spill")),
             extra,
+            part_checksums=_text(get("partsums")),
         )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return DAMAGED

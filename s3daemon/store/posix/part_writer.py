@@ -19,10 +19,24 @@ from contextlib import suppress
 
 from zope.interface import implementer
 
-from s3daemon.store.interfaces import Busy, IPartWriter, NoSuchUpload, PartInfo, Unavailable
+from s3daemon.store.interfaces import (
+    Busy,
+    Checksum,
+    IPartWriter,
+    NoSuchUpload,
+    PartInfo,
+    Unavailable,
+    UploadInfo,
+)
 from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.durable import Disk, facts
-from s3daemon.store.posix.upload_names import SEALED, Part, again_name, claim_name
+from s3daemon.store.posix.upload_names import (
+    SEALED,
+    Part,
+    again_name,
+    claim_name,
+    write_checksum,
+)
 from s3daemon.store.posix.upload_state import UploadDir
 from s3daemon.store.posix.volume import Bucket
 
@@ -39,8 +53,15 @@ class PosixPartWriter:
     """
 
     def __init__(
-        self, disk: Disk, bucket: Bucket, upload: UploadDir, number: int, size: int | None
+        self,
+        disk: Disk,
+        bucket: Bucket,
+        upload: UploadDir,
+        info: UploadInfo,
+        number: int,
+        size: int | None,
     ) -> None:
+        self.upload = info
         self._disk = disk
         self._bucket = bucket
         self._upload = upload
@@ -71,14 +92,16 @@ class PosixPartWriter:
             raise
 
     @facts
-    def commit(self, etag: str) -> PartInfo:
+    def commit(self, etag: str, checksum: Checksum | None = None) -> PartInfo:
         """See :meth:`IPartWriter.commit`."""
         try:
             self._open()
             self._disk.settle(self._fd)
             earlier = self._earlier()
             time_ns = max([time.time_ns(), *(part.time_ns + 1 for part in earlier)])
-            part = Part(self._number, time_ns, self._written, etag, self._where)
+            part = Part(
+                self._number, time_ns, self._written, etag, self._where, write_checksum(checksum)
+            )
             self._record(part)
             self._disk.fsync(self._upload.fd)
             if not self._upload.is_current():

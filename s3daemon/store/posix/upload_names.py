@@ -8,10 +8,10 @@ process on any node can go on with it::
     own.HEX                  the content of one part that is not at its offset
     claim.NUMBER             somebody writes, or has written, part NUMBER into a ``data`` file
     again.NUMBER             part NUMBER has been stored in an ``own`` file, so look for others
-    part.NUMBER.TIME.SIZE.MD5.WHERE
+    part.NUMBER.TIME.SIZE.MD5.WHERE[.ALGORITHM-HEX]
                              an empty file whose name is the record of a stored part; WHERE is
                              ``s`` and the SIZE of a ``data`` file, or ``o`` and the HEX of an own
-                             one
+                             one; behind it the checksum of the part, if it has one
     sealed                   the upload is being completed: no part may be begun any more
     whole, publishing        the object assembled from parts, and that it is about to be published
 
@@ -29,12 +29,13 @@ uploads.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 
 import attrs
 
-from s3daemon.store.interfaces import PartInfo
+from s3daemon.store.interfaces import Checksum, PartInfo
 from s3daemon.store.posix.names import UPLOADS_DIR
 
 STATE = b"upload.json"
@@ -49,6 +50,7 @@ WITHIN = b".within-"
 _ID = re.compile(r"[0-9a-f]{32}")
 _PART = re.compile(
     rb"part\.([0-9]{5})\.([0-9]{1,20})\.([0-9]{1,15})\.([0-9a-f]{32})\.(s[0-9]{1,15}|o[0-9a-f]{32})"
+    rb"(?:\.([a-z0-9]{1,10}-(?:[0-9a-f]{2}){1,64}))?"
 )
 _CLAIM = re.compile(rb"claim\.([0-9]{5})")
 _DATA = re.compile(rb"data\.([0-9]{1,15})")
@@ -60,6 +62,8 @@ class Part:
 
     :ivar stride: SIZE of the ``data`` file it is in, None when it has a file of its own.
     :ivar file: name of the file it is in; :ivar offset: where in it.
+    :ivar checksum: in the form of the name, ``crc32-cbf43926``; empty where there is none.  The
+        longest one, of 512 bits, makes a name of 251 bytes.
     """
 
     number: int
@@ -67,6 +71,7 @@ class Part:
     size: int
     etag: str
     where: bytes
+    checksum: bytes = b""
 
     @property
     def stride(self) -> int | None:
@@ -88,12 +93,30 @@ class Part:
     def name(self) -> bytes:
         """The record as a name."""
         record = f"part.{self.number:05}.{self.time_ns}.{self.size}.{self.etag}."
-        return record.encode() + self.where
+        name = record.encode() + self.where
+        return name + b"." + self.checksum if self.checksum else name
 
     @property
     def info(self) -> PartInfo:
         """The part as the interface knows it."""
-        return PartInfo(self.number, self.size, self.etag, self.time_ns)
+        return PartInfo(
+            self.number, self.size, self.etag, self.time_ns, _read_checksum(self.checksum)
+        )
+
+
+def write_checksum(checksum: Checksum | None) -> bytes:
+    """A checksum as :class:`Part` has it.  In hex: there are file systems that fold case."""
+    if checksum is None:
+        return b""
+    digest = base64.b64decode(checksum.value, validate=True)
+    return f"{checksum.algorithm.lower()}-{digest.hex()}".encode()
+
+
+def _read_checksum(written: bytes) -> Checksum | None:
+    if not written:
+        return None
+    algorithm, _, digest = written.decode().partition("-")
+    return Checksum(algorithm.upper(), base64.b64encode(bytes.fromhex(digest)).decode())
 
 
 def claim_name(number: int) -> bytes:
@@ -138,12 +161,16 @@ def read_names(names: Iterable[bytes]) -> Scan:
     for name in names:
         match = _PART.fullmatch(name)
         if match is not None:
-            number, time_ns, size, etag, where = match.groups()
-            part = Part(int(number), int(time_ns), int(size), etag.decode(), where)
+            number, time_ns, size, etag, where, checksum = match.groups(b"")
+            part = Part(int(number), int(time_ns), int(size), etag.decode(), where, checksum)
             found.append(part)
             known = parts.get(part.number)
             # Those of one moment are in no order, but every reader must choose the same.
-            if known is None or (known.time_ns, known.where) < (part.time_ns, where):
+            if (
+                known is None
+                or known.time_ns < part.time_ns
+                or (known.time_ns == part.time_ns and known.name < part.name)
+            ):
                 parts[part.number] = part
         elif (match := _CLAIM.fullmatch(name)) is not None:
             claims.add(int(match[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from types import TracebackType
+from typing import Any
 
 from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadInfo
 from s3daemon.store.posix import private
@@ -135,7 +136,7 @@ def find_upload(bucket: Bucket, key: str, upload_id: str) -> tuple[UploadDir, Up
 def write_state(disk: Disk, upload: UploadInfo, fd: int) -> None:
     """Write the state into a new upload's directory, durably."""
     kept = upload.attributes
-    document = {
+    document: dict[str, Any] = {
         "v": 1,
         "key": upload.key,
         "owner": upload.owner,
@@ -144,6 +145,8 @@ def write_state(disk: Disk, upload: UploadInfo, fd: int) -> None:
         "meta": dict(kept.metadata),
         "tags": kept.tags,
     }
+    if upload.checksum_algorithm is not None:
+        document["checksum"] = [upload.checksum_algorithm, upload.checksum_type]
     # Under another name first: a state is there whole or not at all.
     staged = b"new." + private.unique()
     state = disk.create(staged, fd)
@@ -170,8 +173,17 @@ def read_state(upload_id: str, fd: int) -> UploadInfo:
             raise ValueError("the state is of a later format")
         tags = tuple((str(key), str(value)) for key, value in fields["tags"])
         attributes = Attributes(fields["sys"], fields["meta"], tags)
+        algorithm, kind = fields.get("checksum", [None, None])
+        if {type(algorithm), type(kind)} not in ({str}, {type(None)}):
+            raise ValueError("the checksum is no pair of names")
         return UploadInfo(
-            fields["key"], upload_id, fields["owner"], int(fields["initiated"]), attributes
+            fields["key"],
+            upload_id,
+            fields["owner"],
+            int(fields["initiated"]),
+            attributes,
+            algorithm,
+            kind,
         )
     except (ValueError, TypeError, LookupError) as exc:
         raise Corrupt(f"state of upload {upload_id}: {exc}") from exc

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from s3daemon.store.interfaces import (
     Attributes,
     Busy,
+    CompleteCheck,
     Corrupt,
     IPartWriter,
     IUploads,
@@ -50,12 +51,26 @@ class PosixUploads:
 
     @facts
     def create(
-        self, bucket: str, key: str, attributes: Attributes, owner: str | None
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        checksum_algorithm: str | None = None,
+        checksum_type: str | None = None,
     ) -> UploadInfo:
         """See :meth:`IUploads.create`."""
         with self._volume.bucket(bucket) as at:
             split(key)
-            info = UploadInfo(key, secrets.token_hex(16), owner, time.time_ns(), attributes)
+            info = UploadInfo(
+                key,
+                secrets.token_hex(16),
+                owner,
+                time.time_ns(),
+                attributes,
+                checksum_algorithm,
+                checksum_type,
+            )
             for _ in range(_TRIES):
                 try:
                     self._make(at, info)
@@ -84,11 +99,11 @@ class PosixUploads:
             raise ValueError(f"part number {number}")
         at = self._volume.bucket(bucket)
         try:
-            upload, _ = find_upload(at, key, upload_id)
+            upload, info = find_upload(at, key, upload_id)
         except BaseException:
             at.close()
             raise
-        return PosixPartWriter(self._volume.disk, at, upload, number, size)
+        return PosixPartWriter(self._volume.disk, at, upload, info, number, size)
 
     @facts
     def list_parts(
@@ -128,10 +143,11 @@ class PosixUploads:
         parts: Sequence[tuple[int, str]],
         min_part_size: int = 0,
         create_only: bool = False,
+        check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """See :meth:`IUploads.complete`."""
         with self._volume.bucket(bucket) as at:
-            wanted = Wanted(key, upload_id, parts, min_part_size, create_only)
+            wanted = Wanted(key, upload_id, parts, min_part_size, create_only, check)
             return completing.complete(self._volume, at, wanted)
 
     @facts

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3daemon.store.interfaces import Attributes
+from s3daemon.store.interfaces import Attributes, Checksum
 from s3daemon.store.posix import metadata, packing
 from s3daemon.store.posix.metadata import BucketRecord, Record
 
@@ -39,6 +39,7 @@ records = st.builds(
     bucket=st.none() | st.builds(BucketRecord, maybe_text, numbers, st.none() | tags),
     spill=maybe_text,
     extra=st.dictionaries(st.just("later"), numbers | texts, max_size=1),
+    part_checksums=maybe_text,
 )
 
 
@@ -101,6 +102,8 @@ def test_fields_of_other_types(fields: dict[str, Any]) -> None:
         b'{"v":1,"parts":[[5,99999999999]]}',
         b'{"v":1,"object":true}',
         b'{"v":1,"bucket":{}}',
+        b'{"v":1,"checksums":{"CRC32":1}}',
+        b'{"v":1,"partsums":["a"]}',
     ],
 )
 def test_damaged(raw: bytes) -> None:
@@ -129,13 +132,63 @@ def test_run_lengths(sizes: tuple[int, ...], runs: tuple[tuple[int, int], ...]) 
     assert metadata.part_sizes(runs) == sizes
 
 
+def test_checksums_on_disk() -> None:
+    st_ = os.stat(__file__)
+    sums = ("AAAAAA==", "y/Q5Jg==")
+    checksum = Checksum("CRC32", "7kxlUA==-2", "COMPOSITE")
+    record = metadata.object_record(
+        st_, "e", Attributes(), None, (4, 4), checksum=checksum, part_checksums=sums
+    )
+    written = json.loads(packing.dump(record))
+    assert written["checksums"] == {"CRC32": "7kxlUA==-2"}
+    assert written["partsums"] == "AAAAAA==y/Q5Jg=="
+    info = metadata.object_info("k", st_, packing.parse(packing.dump(record)))
+    assert (info.checksum, info.part_checksums) == (checksum, sums)
+
+
+@pytest.mark.parametrize(
+    ("checksums", "parts", "partsums", "kept"),
+    [
+        ({"CRC32": "7kxlUA=="}, [[4, 2]], "AAAAAA==y/Q5Jg==", ("AAAAAA==", "y/Q5Jg==")),
+        ({"CRC32": "7kxlUA=="}, [[4, 3]], "AAAAAA==y/Q5Jg==", ()),
+        ({"CRC32": "7kxlUA=="}, [], "AAAAAA==", ()),
+        ({}, [[4, 2]], "AAAAAA==y/Q5Jg==", ()),
+    ],
+)
+def test_part_checksums_that_cannot_be(
+    checksums: dict[str, str], parts: list[list[int]], partsums: str, kept: tuple[str, ...]
+) -> None:
+    st_ = os.stat(__file__)
+    fields = {
+        "v": 1,
+        "etag": "e",
+        "stamp": metadata.stamp(st_),
+        "checksums": checksums,
+        "parts": parts,
+        "partsums": partsums,
+    }
+    info = metadata.object_info("k", st_, packing.parse(json.dumps(fields).encode()))
+    assert info.part_checksums == kept
+
+
 def test_the_truth_wins(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"data")
     st_ = os.stat(path)
     attributes = Attributes({"content-type": "x"}, {"m": "1"}, (("t", "1"),))
-    record = metadata.object_record(st_, "e" * 32, attributes, "alice", (2, 2), "upload")
+    record = metadata.object_record(
+        st_,
+        "e" * 32,
+        attributes,
+        "alice",
+        (2, 2),
+        "upload",
+        checksum=Checksum("CRC32", "y/Q5Jg=="),
+        part_checksums=("AAAAAA==", "7kxlUA=="),
+    )
     info = metadata.object_info("k", st_, record)
+    assert info.checksum == Checksum("CRC32", "y/Q5Jg==")
+    assert info.part_checksums == ("AAAAAA==", "7kxlUA==")
     assert (info.etag, info.part_sizes, info.upload_id) == ("e" * 32, (2, 2), "upload")
 
     seen = {info.etag}
@@ -151,6 +204,7 @@ def test_the_truth_wins(tmp_path: Path) -> None:
         assert info.etag not in seen
         seen.add(info.etag)
         assert (info.part_sizes, info.upload_id) == ((), None)
+        assert (info.checksum, info.part_checksums) == (None, ())
         assert (info.attributes, info.owner) == (attributes, "alice")
         assert (info.size, info.modified_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
 

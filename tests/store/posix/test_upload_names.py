@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import random
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from s3daemon.store.interfaces import Checksum, PartInfo
 from s3daemon.store.posix.upload_names import (
     Part,
     again_name,
@@ -13,6 +17,7 @@ from s3daemon.store.posix.upload_names import (
     is_upload_id,
     path_of,
     read_names,
+    write_checksum,
 )
 
 MD5 = "0123456789abcdef" * 2
@@ -26,6 +31,12 @@ parts = st.builds(
     etag=st.text("0123456789abcdef", min_size=32, max_size=32),
     where=st.integers(1, 10**14).map(lambda size: b"s%d" % size)
     | st.text("0123456789abcdef", min_size=32, max_size=32).map(lambda text: b"o" + text.encode()),
+    checksum=st.just(b"")
+    | st.builds(
+        lambda name, digest: write_checksum(Checksum(name, base64.b64encode(digest).decode())),
+        st.sampled_from(["CRC32", "CRC64NVME", "SHA256", "XXHASH128"]),
+        st.binary(min_size=1, max_size=32),
+    ),
 )
 
 
@@ -37,11 +48,18 @@ def test_a_record_is_read_as_it_was_written(part: Part) -> None:
     assert len(part.name) <= 255
 
 
+#: Two records of one part, of one moment, in one place.
+TWINS = [Part(1, 5, size, MD5, b"s7") for size in (1, 2)]
+
+
+@example(TWINS, random.Random(1))
+@example(TWINS, random.Random(2))
+@example(TWINS, random.Random(3))
 @given(st.lists(parts), st.randoms())
-def test_the_order_of_the_names_means_nothing(found: list[Part], random: object) -> None:
+def test_the_order_of_the_names_means_nothing(found: list[Part], chance: random.Random) -> None:
     names = [part.name for part in found]
     one = read_names(names)
-    random.shuffle(names)  # type: ignore[attr-defined]
+    chance.shuffle(names)
     other = read_names(names)
     assert one.parts == other.parts
     for number, part in one.parts.items():
@@ -64,8 +82,30 @@ def test_where_a_part_is(where: bytes, stride: int | None, file: bytes, offset: 
 
 
 @pytest.mark.parametrize(
+    ("checksum", "written"),
+    [
+        (None, b""),
+        (Checksum("CRC32", "y/Q5Jg=="), b"crc32-cbf43926"),
+        (Checksum("CRC64NVME", "rosUhgp5mIg="), b"crc64nvme-ae8b14860a799888"),
+        (Checksum("SHA512", base64.b64encode(b"\xff" * 64).decode()), b"sha512-" + b"ff" * 64),
+    ],
+)
+def test_checksum(checksum: Checksum | None, written: bytes) -> None:
+    part = Part(10_000, 10**18, 5 * 1024**3, MD5, b"o" + HEX, write_checksum(checksum))
+    assert part.checksum == written
+    assert len(part.name) <= 255
+    assert read_names([part.name]).parts[10_000] == part
+    assert part.info == PartInfo(10_000, 5 * 1024**3, MD5, 10**18, checksum)
+
+
+@pytest.mark.parametrize(
     "name",
     [
+        b"part.00003.5.6." + MD5.encode() + b".s7.crc32",
+        b"part.00003.5.6." + MD5.encode() + b".s7.crc32-",
+        b"part.00003.5.6." + MD5.encode() + b".s7.crc32-abc",
+        b"part.00003.5.6." + MD5.encode() + b".s7.CRC32-abcd",
+        b"part.00003.5.6." + MD5.encode() + b".s7.-abcd",
         b"part.3.5.6." + MD5.encode() + b".s7",
         b"part.00003.5.6." + MD5.encode() + b".x7",
         b"part.00003.5.6." + MD5.encode() + b".s7.",

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from s3daemon.store.facts import Corrupt, InvalidPart, NoSuchUpload, Unavailable
 from s3daemon.store.posix import part_writer
 from s3daemon.store.posix.store import PosixStore
-from s3daemon.store.values import Attributes, PartInfo, UploadInfo, UploadsQuery
+from s3daemon.store.values import Attributes, Checksum, PartInfo, UploadInfo, UploadsQuery
 from tests.store.posix.disks import descriptors
 from tests.store.tools import (
     begin,
@@ -86,6 +87,20 @@ def test_state(disk_store: PosixStore, root: Path) -> None:
         "tags": [["t", "1"]],
     }
     assert not (root / "bucket" / "a").exists()
+
+
+def test_state_with_a_checksum(disk_store: PosixStore, root: Path) -> None:
+    """A state without it is what the test above writes, and versions before this one wrote."""
+    upload = begin(disk_store, "bucket", "k", algorithm="CRC32", kind="FULL_OBJECT")
+    state = json.loads((directory(root, upload) / "upload.json").read_text())
+    assert state["checksum"] == ["CRC32", "FULL_OBJECT"]
+    checksum = Checksum("CRC32", "y/Q5Jg==")
+    part = put_part(disk_store, "bucket", upload, 1, b"123456789", checksum=checksum)
+    name = f"part.00001.{part.modified_ns}.9.{part.etag}.s9"
+    assert names(root, upload, "part") == [name + ".crc32-cbf43926"]
+    os.rename(directory(root, upload) / (name + ".crc32-cbf43926"), directory(root, upload) / name)
+    listed = disk_store.uploads.list_parts("bucket", "k", upload.upload_id, 0, 10)
+    assert listed.parts == (attrs.evolve(part, checksum=None),)
 
 
 def test_parts_of_one_size_are_in_one_file(disk_store: PosixStore, root: Path) -> None:
@@ -321,8 +336,15 @@ def test_content_that_somebody_has_cut(disk_store: PosixStore, root: Path, annou
     assert not (root / "bucket" / "k").exists()
 
 
+STATE = '{"v":1,"key":"k","owner":null,"initiated":1,"sys":{},"meta":{},"tags":[],"checksum":%s}'
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"v": 2}', '{"v": 1, "key": "k"}', "\xff", "null"]
+    "text",
+    [
+        *("", "{", "[]", "{}", '{"v": 2}', '{"v": 1, "key": "k"}', "\xff", "null"),
+        *(STATE % checksum for checksum in ("1", "[]", '"CRC32"', "[1,2]", '["CRC32",null]')),
+    ],
 )
 def test_a_state_that_cannot_be_read(disk_store: PosixStore, root: Path, text: str) -> None:
     upload, other = begin(disk_store, "bucket", "k"), begin(disk_store, "bucket", "k")
