@@ -160,7 +160,7 @@ def build_factory(
     s3 = S3Service(
         store,
         Authenticator(portal, lenient=True),
-        Policy(config.auth.unowned == "everyone").may,
+        Policy(config.auth.unowned == "everyone", config.server.log_level == "debug").may,
         directory.display_name,
         settings,
         pools,

@@ -27,7 +27,7 @@ def parse(request: S3Request) -> UploadTarget:
 
 def run(context: Context, wanted: UploadTarget) -> Answer:
     """Answer 204.  :raises s3daemon.store.interfaces.NoSuchUpload:"""
-    context.bucket(wanted.bucket, wanted.key)
+    context.upload(wanted.bucket, wanted.key, wanted.upload_id)
     context.uploads.abort(wanted.bucket, wanted.key, wanted.upload_id)
     return Answer(204)
 

@@ -12,8 +12,19 @@ from typing import Any, Protocol
 
 import attrs
 
+from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
-from s3daemon.store.interfaces import BucketInfo, IBuckets, IObjects, IReader, IUploads
+from s3daemon.store.interfaces import (
+    BucketInfo,
+    IBuckets,
+    IObjects,
+    IReader,
+    IUploads,
+    NoSuchKey,
+    NoSuchUpload,
+    ObjectInfo,
+    UploadInfo,
+)
 from s3daemon.wire import errors
 from s3daemon.wire.message import Fields, S3Request
 
@@ -63,9 +74,11 @@ class Limits:
 class Context:
     """One request's world: the store, who asks, and when.
 
+    An action asks before it touches anything: by :meth:`bucket`, by :meth:`open` and :meth:`stat`
+    for an object that it reads, by :meth:`upload` for an upload under way.
+
     :ivar now_ns: the time of the request, nanoseconds since the epoch.
-    :ivar may: the one decision function: (caller, operation, bucket, key) -> None, or it raises
-        AccessDenied.
+    :ivar may: the one decision function.
     :ivar expected_owner: what x-amz-expected-bucket-owner says: the target bucket must be theirs.
     :ivar display_name: canonical id -> name to show beside it.
     """
@@ -75,7 +88,7 @@ class Context:
     uploads: IUploads
     caller: Identity
     operation: str
-    may: Callable[[Identity, str, BucketInfo, str], None]
+    may: May
     display_name: Callable[[str], str]
     limits: Limits = Limits()
     now_ns: int = 0
@@ -85,6 +98,7 @@ class Context:
     def bucket(self, name: str, key: str = "", operation: str = "") -> BucketInfo:
         """The bucket, if it is there and the caller may do this in it.
 
+        :param key: the object's, or the prefix of a listing.
         :raises s3daemon.store.interfaces.NoSuchBucket:
         :raises errors.AccessDenied:
         """
@@ -103,10 +117,76 @@ class Context:
         while info.owner is None and ":" in name:
             # A directory inside a bucket is its bucket's owner's, unless it was made as a bucket.
             name = name.rpartition(":")[0]
-            info = attrs.evolve(info, owner=self.buckets.get(name).owner)
+            above = self.buckets.get(name)
+            info = attrs.evolve(info, owner=above.owner, acl=above.acl)
         if target and self.expected_owner not in (None, info.owner):
             raise errors.AccessDenied
         return info
+
+    def open(self, bucket: BucketInfo, key: str, operation: str = "") -> IReader:
+        """Open an object that the caller may read; decided by the very version that is given.
+
+        :param bucket: of :meth:`look_up`.
+        :raises s3daemon.store.interfaces.NoSuchKey:
+        :raises errors.AccessDenied:
+        """
+        reader, missing = None, None
+
+        def find() -> ObjectInfo | None:
+            nonlocal reader, missing
+            try:
+                reader = self.objects.open(bucket.name, key)
+            except NoSuchKey as error:
+                missing = error
+                return None
+            info: ObjectInfo = reader.info
+            return info
+
+        try:
+            self.may(self.caller, operation or self.operation, bucket, key, find)
+        except BaseException:
+            if reader is not None:
+                reader.close()
+            raise
+        if missing is not None:
+            raise missing
+        return self.objects.open(bucket.name, key) if reader is None else reader
+
+    def stat(self, bucket: BucketInfo, key: str) -> ObjectInfo:
+        """The facts of an object that the caller may read; as :meth:`open`."""
+        info, missing = None, None
+
+        def find() -> ObjectInfo | None:
+            nonlocal info, missing
+            try:
+                info = self.objects.stat(bucket.name, key)
+            except NoSuchKey as error:
+                missing = error
+            return info
+
+        self.may(self.caller, self.operation, bucket, key, find)
+        if missing is not None:
+            raise missing
+        return self.objects.stat(bucket.name, key) if info is None else info
+
+    def upload(self, name: str, key: str, upload_id: str) -> BucketInfo:
+        """The bucket, if the caller may do this with an upload of theirs in it.
+
+        That the upload is there is not certain.
+
+        :raises s3daemon.store.interfaces.NoSuchBucket:
+        :raises errors.AccessDenied:
+        """
+        bucket = self.look_up(name)
+
+        def find() -> UploadInfo | None:
+            try:
+                return self.uploads.get(bucket.name, key, upload_id)
+            except NoSuchUpload:
+                return None
+
+        self.may(self.caller, self.operation, bucket, key, find)
+        return bucket
 
 
 class ISink(Protocol):

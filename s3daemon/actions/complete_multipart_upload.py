@@ -76,7 +76,7 @@ def run(context: Context, wanted: CompleteMultipartUpload, body: bytes) -> Answe
     """
     upload = wanted.upload
     names = (upload.bucket, upload.key, upload.upload_id)
-    context.bucket(upload.bucket, upload.key)
+    context.upload(upload.bucket, upload.key, upload.upload_id)
     digests.check(wanted.content_md5, hashlib.md5(body, usedforsecurity=False).digest())
     parts = listed_parts(body)
     if wanted.size is not None:

@@ -87,10 +87,10 @@ def open_source(context: Context, source: CopySource) -> IReader:
         store has to say.
     """
     try:
-        bucket = context.bucket(source.bucket, source.key, operation="GetObject")
+        bucket = context.look_up(source.bucket, target=False)
         if source.expected_owner is not None and source.expected_owner != bucket.owner:
             raise AccessDenied(resource=source.resource)
-        reader: IReader = context.objects.open(source.bucket, source.key)
+        reader = context.open(bucket, source.key, operation="GetObject")
         try:
             info = reader.info
             if info.folder and not source.folders:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import attrs
 
 from s3daemon.actions.base import Answer, Context, DocumentAction
-from s3daemon.store.interfaces import BucketExists, NoSuchBucket
+from s3daemon.store.interfaces import BucketExists, BucketInfo, NoSuchBucket
 from s3daemon.wire import bucket_names, errors, headers, xmlio
 from s3daemon.wire.message import Personality, S3Request
 
@@ -79,6 +79,7 @@ def run(context: Context, wanted: CreateBucket, document: bytes) -> Answer:
     bucket_names.check(name, strict=wanted.aws and context.limits.strict_names)
     if document.strip():
         _check_configuration(document, context.region)
+    context.may(context.caller, context.operation, BucketInfo(name, context.caller.id, 0))
     parent, nested, last = name.rpartition(bucket_names.SEPARATOR)
     if nested:
         # A bucket inside a bucket is a directory in it: making one is writing there.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import attrs
 
 from s3daemon.actions.base import INLINE_BYTES, Action, Answer, Context, Slice
-from s3daemon.store.interfaces import IReader, NoSuchKey, ObjectInfo, Unavailable
+from s3daemon.store.interfaces import NoSuchKey, ObjectInfo, Unavailable
 from s3daemon.wire import conditional, headers, ranges
 from s3daemon.wire.conditional import Conditions
 from s3daemon.wire.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
@@ -72,8 +72,7 @@ def parse(request: S3Request) -> GetObject:
 
 def get(context: Context, wanted: GetObject) -> Answer:
     """The object, or the part of it that is wanted."""
-    context.bucket(wanted.bucket, wanted.key)
-    reader: IReader = context.objects.open(wanted.bucket, wanted.key)
+    reader = context.open(context.look_up(wanted.bucket), wanted.key)
     keep = False
     try:
         status, fields, first, length = _describe(wanted, reader.info)
@@ -91,8 +90,8 @@ def get(context: Context, wanted: GetObject) -> Answer:
 
 def head(context: Context, wanted: GetObject) -> Answer:
     """The fields of the GET, with its Content-Length."""
-    context.bucket(wanted.bucket, wanted.key)
-    status, fields, _, length = _describe(wanted, context.objects.stat(wanted.bucket, wanted.key))
+    info = context.stat(context.look_up(wanted.bucket), wanted.key)
+    status, fields, _, length = _describe(wanted, info)
     fields.append(("Content-Length", str(length)))
     return Answer(status, tuple(fields))
 

@@ -94,10 +94,10 @@ def run(context: Context, wanted: ListBuckets) -> Answer:
 
 
 def _is_callers(context: Context, bucket: BucketInfo) -> bool:
-    if bucket.owner is not None:
-        return bucket.owner == context.caller.id
+    if bucket.owner not in (None, context.caller.id):
+        return False
     try:
-        context.may(context.caller, "HeadBucket", bucket, "")
+        context.may(context.caller, context.operation, bucket)
     except errors.AccessDenied:
         return False
     return True

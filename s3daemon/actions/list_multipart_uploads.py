@@ -55,8 +55,8 @@ def parse(request: S3Request) -> ListMultipartUploads:
 
 def run(context: Context, wanted: ListMultipartUploads) -> Answer:
     """Answer a ListMultipartUploadsResult."""
-    bucket = context.bucket(wanted.bucket)
     query = wanted.query
+    bucket = context.bucket(wanted.bucket, query.prefix)
     if wanted.own_only:
         query = attrs.evolve(query, owner=context.caller.id)
     page = context.uploads.list(wanted.bucket, query)

@@ -74,8 +74,8 @@ def _version_id_marker(value: str | None, key_marker: str) -> str:
 
 def run(context: Context, wanted: ListObjectVersions) -> Answer:
     """Answer a ListVersionsResult."""
-    bucket = context.bucket(wanted.bucket)
     query = wanted.query
+    bucket = context.bucket(wanted.bucket, query.prefix)
     page = context.objects.list(wanted.bucket, query)
     text = render.text_for(wanted.encoding_type)
     more = page.next_after is not None

@@ -52,8 +52,8 @@ def run(context: Context, wanted: ListObjects) -> Answer:
     S3 gives NextMarker only with a delimiter, since the last key serves without one; an alluxio
     endpoint gives it always.
     """
-    bucket = context.bucket(wanted.bucket)
     query = wanted.query
+    bucket = context.bucket(wanted.bucket, query.prefix)
     page = context.objects.list(wanted.bucket, query)
     text = render.text_for(wanted.encoding_type)
     next_marker = ""

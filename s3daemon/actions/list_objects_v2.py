@@ -59,8 +59,8 @@ def parse(request: S3Request) -> ListObjectsV2:
 
 def run(context: Context, wanted: ListObjectsV2) -> Answer:
     """Answer a ListBucketResult; owners only when they were asked for."""
-    bucket = context.bucket(wanted.bucket)
     query = wanted.query
+    bucket = context.bucket(wanted.bucket, query.prefix)
     page = context.objects.list(wanted.bucket, query)
     text = render.text_for(wanted.encoding_type)
     owner = listing.OwnerElements(context, bucket.owner) if wanted.fetch_owner else None

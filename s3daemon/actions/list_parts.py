@@ -39,7 +39,7 @@ def run(context: Context, wanted: ListParts) -> Answer:
     """Answer a ListPartsResult.  :raises s3daemon.store.interfaces.NoSuchUpload:"""
     target = wanted.upload
     names = (target.bucket, target.key, target.upload_id)
-    bucket = context.bucket(target.bucket, target.key)
+    bucket = context.upload(*names)
     upload = context.uploads.get(*names)
     page = context.uploads.list_parts(*names, wanted.after, wanted.max_parts)
     last = page.parts[-1].number if page.parts else wanted.after

@@ -47,7 +47,7 @@ def begin(context: Context, wanted: UploadPart) -> ISink:
     :raises s3daemon.store.interfaces.NoSuchUpload:
     """
     upload = wanted.upload
-    context.bucket(upload.bucket, upload.key)
+    context.upload(upload.bucket, upload.key, upload.upload_id)
     writer = context.uploads.write_part(
         upload.bucket, upload.key, upload.upload_id, wanted.number, wanted.body.length
     )

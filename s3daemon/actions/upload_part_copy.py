@@ -65,7 +65,7 @@ def run(context: Context, wanted: UploadPartCopy) -> Answer:
     :raises s3daemon.store.interfaces.NoSuchUpload:
     """
     upload = wanted.upload
-    context.bucket(upload.bucket, upload.key)
+    context.upload(upload.bucket, upload.key, upload.upload_id)
     reader = copy_source.open_source(context, wanted.source)
     try:
         size = reader.info.size

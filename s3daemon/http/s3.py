@@ -20,7 +20,15 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from s3daemon.actions import ACTIONS
-from s3daemon.actions.base import Action, Answer, Context, DocumentAction, Limits, UploadAction
+from s3daemon.actions.base import (
+    Action,
+    Answer,
+    Context,
+    DocumentAction,
+    Limits,
+    UploadAction,
+)
+from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
 from s3daemon.http import body as bodies
 from s3daemon.http.accesslog import Entry
@@ -29,12 +37,7 @@ from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
 from s3daemon.http.sendfile import Pace
 from s3daemon.http.waiting import answer_when_done
-from s3daemon.store.interfaces import (
-    BucketInfo,
-    IAtOnce,
-    IStore,
-    WouldBlock,
-)
+from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
 from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
@@ -107,7 +110,7 @@ class S3Service:
         self,
         store: IStore,
         authenticate: Authenticate,
-        may: Callable[[Identity, str, BucketInfo, str], None],
+        may: May,
         display_name: Callable[[str], str],
         settings: Settings,
         pools: Pools,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from s3daemon.wire.grants import Grants
+
 #: The longest key, in bytes of UTF-8 (S3 user guide, "Object key naming guidelines").
 MAX_KEY_BYTES = 1024
 
@@ -23,11 +25,13 @@ class Attributes:
         ``expires``.  Absent means not given.
     :ivar metadata: user metadata, by lower-case name without ``x-amz-meta-``.
     :ivar tags: the tag set, in the order given.
+    :ivar acl: the access control list; None where none was ever put, and so for the owner alone.
     """
 
     system: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_map)
     metadata: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_map)
     tags: tuple[tuple[str, str], ...] = ()
+    acl: Grants | None = None
 
 
 @attrs.frozen
@@ -75,15 +79,18 @@ ALWAYS = Condition()
 class BucketInfo:
     """A bucket as it is now.
 
-    :ivar owner: canonical id of the owner, or None for a directory that no S3 client made.
+    :ivar owner: canonical id of the owner; None for a directory that no S3 client made; "" where
+        nobody can tell, because what was recorded of the bucket is damaged.
     :ivar created_ns: when it was made.
     :ivar tags: the bucket's tag set, or None where none was ever put (S3: NoSuchTagSet).
+    :ivar acl: the access control list; None where none was ever put, and so for the owner alone.
     """
 
     name: str
     owner: str | None
     created_ns: int
     tags: tuple[tuple[str, str], ...] | None = None
+    acl: Grants | None = None
 
 
 @attrs.frozen

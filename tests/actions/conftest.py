@@ -50,7 +50,14 @@ class World:
         self.asked: list[tuple[str, str, str, str]] = []
         self.store.buckets.create("b", ALICE.id)
 
-    def may(self, caller: Identity, operation: str, bucket: BucketInfo, key: str) -> None:
+    def may(
+        self,
+        caller: Identity,
+        operation: str,
+        bucket: BucketInfo,
+        key: str = "",
+        find: object = None,
+    ) -> None:
         """Owners may do everything with what they own, except with keys that begin ``secret``."""
         self.asked.append((caller.name, operation, bucket.name, key))
         if bucket.owner not in (None, caller.id) or key.startswith("secret"):

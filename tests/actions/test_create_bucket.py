@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from s3daemon.actions.create_bucket import ACTION
-from s3daemon.auth.identity import Identity
+from s3daemon.auth.policy import Policy
 from s3daemon.store.interfaces import BucketExists, BucketInfo, NoSuchBucket
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import errors
@@ -67,12 +67,9 @@ def test_a_directory_of_nobody_stays_nobodys(world: World) -> None:
 
 
 def test_a_directory_of_nobody_that_the_caller_may_not_use(world: World) -> None:
-    def nobody(caller: Identity, operation: str, bucket: BucketInfo, key: str) -> None:
-        raise errors.AccessDenied
-
     world.store.buckets.create("abc", None)
     with pytest.raises(errors.BucketAlreadyExists):
-        World(world.store, may=nobody).run(ACTION, "abc")
+        World(world.store, may=Policy(unowned_for_all=False).may).run(ACTION, "abc")
 
 
 def test_a_bucket_that_is_being_deleted() -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import pytest
 
 from s3daemon.actions.list_buckets import ACTION
 from s3daemon.auth.identity import Identity
-from s3daemon.store.interfaces import BucketInfo
+from s3daemon.auth.policy import Policy
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import errors
-from tests.support.actions import World, outline, owner_or_nobody, parsed
+from tests.support.actions import World, outline, parsed
 
 
 @pytest.fixture
@@ -42,11 +43,7 @@ def test_own_buckets_and_those_of_nobody(world: World) -> None:
 
 
 def test_a_directory_of_nobody_that_the_caller_may_not_use(world: World) -> None:
-    def may(caller: Identity, operation: str, bucket: BucketInfo, key: str) -> None:
-        if bucket.owner is None:
-            raise errors.AccessDenied
-        owner_or_nobody(caller, operation, bucket, key)
-
+    may = Policy(unowned_for_all=False).may
     assert names(listed(World(world.store, may=may))) == ["b1", "b3"]
 
 
@@ -101,3 +98,22 @@ def test_max_buckets_refused(world: World, value: str) -> None:
 def test_token_refused(world: World) -> None:
     with pytest.raises(errors.InvalidArgument):
         listed(world, {"continuation-token": "garbage"})
+
+
+@pytest.mark.parametrize(
+    ("scopes", "shown"),
+    [
+        (("b1",), ["b1"]),
+        (("b1/a/prefix", "c1/"), ["b1", "c1"]),
+        (("b2", "b", "B1", "*", ""), []),
+    ],
+)
+def test_what_is_outside_the_scopes_is_not_shown(
+    world: World, scopes: tuple[str, ...], shown: list[str]
+) -> None:
+    """Somebody else's bucket is not either, in scope or not."""
+
+    def may(caller: Identity, *question: Any) -> None:
+        world.may(attrs.evolve(caller, scopes=scopes), *question)
+
+    assert names(listed(World(world.store, may=may))) == shown

@@ -121,6 +121,6 @@ def test_no_such_upload(world: World, upload_id: str) -> None:
 
 def test_whose(world: World, upload_id: str) -> None:
     with pytest.raises(errors.AccessDenied):
-        world.run(ACTION, "abc", "k&y", query={"uploadId": upload_id}, caller="bob")
+        world.run(ACTION, "abc", "k&y", query={"uploadId": upload_id}, caller="carol")
     with pytest.raises(NoSuchBucket):
         world.run(ACTION, "missing", "k&y", query={"uploadId": upload_id})

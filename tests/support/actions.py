@@ -15,8 +15,8 @@ from lxml import etree
 
 from s3daemon.actions.base import Action, Answer, AnyAction, Context, DocumentAction, Limits
 from s3daemon.auth.identity import Identity
-from s3daemon.store.interfaces import Attributes, BucketInfo, IStore
-from s3daemon.wire import errors
+from s3daemon.auth.policy import Policy
+from s3daemon.store.interfaces import Attributes, IStore
 from s3daemon.wire.message import Personality, S3Request
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -27,12 +27,6 @@ def identity(name: str) -> Identity:
     return Identity(f"id-{name}", name, name.title())
 
 
-def owner_or_nobody(caller: Identity, operation: str, bucket: BucketInfo, key: str) -> None:
-    """The decision function of the tests: a bucket is its owner's, and everybody's without one."""
-    if bucket.owner not in (None, caller.id):
-        raise errors.AccessDenied
-
-
 @attrs.frozen
 class World:
     """A store, and what the actions find around it."""
@@ -40,7 +34,7 @@ class World:
     store: IStore
     limits: Limits = attrs.field(factory=lambda: Limits(min_part=5))
     region: str = "us-east-1"
-    may: Any = owner_or_nobody
+    may: Any = attrs.field(factory=lambda: Policy().may)
 
     def context(self, operation: str, caller: str) -> Context:
         """The context of one request."""
