@@ -107,15 +107,18 @@ class Store:
 class Auth:
     """Who may come in.
 
-    :ivar mode: ``simple``: the access key is the user's name, and nothing is verified.
+    :ivar mode: ``sigv4``: every signature is verified; ``simple``: the access key is the user's
+        name, and nothing is verified.
     :ivar credentials: a file of users; ``Path()`` for none.
+    :ivar sigv2: signatures of version 2 are taken too.
     :ivar allow_remote_simple: mode simple on addresses that other machines can reach.
     :ivar unowned: who may use a directory that no S3 client made: ``everyone`` who is
         authenticated, or ``nobody``.
     """
 
-    mode: str = option(kinds.choice("simple", "sigv4"), "simple")
+    mode: str = option(kinds.choice("sigv4", "simple"), "sigv4")
     credentials: Path = option(kinds.path('a path of a file, or "" for none'), Path())
+    sigv2: bool = option(kinds.BOOLEAN, False)
     allow_remote_simple: bool = option(kinds.BOOLEAN, False)
     unowned: str = option(kinds.choice("everyone", "nobody"), "everyone")
 
@@ -258,15 +261,8 @@ def _check(config: Config, given: Given) -> None:
 
     if not config.store.root.is_absolute():
         refuse("store", "root", "is missing: say which directory holds the buckets (--root DIR)")
-    if config.auth.mode == "sigv4":
-        refuse(
-            "auth",
-            "mode",
-            'signatures cannot be verified by this version yet; the only mode it has is "simple",'
-            " which takes the access key for the user's name and verifies nothing",
-        )
     remote = [listen for listen in config.server.listen if not is_local(listen)]
-    if remote and not config.auth.allow_remote_simple:
+    if config.auth.mode == "simple" and remote and not config.auth.allow_remote_simple:
         refuse(
             "server",
             "listen",

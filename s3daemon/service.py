@@ -17,6 +17,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import MultiService, Service
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -28,6 +29,8 @@ from s3daemon.actions import base as actions
 from s3daemon.auth import credentials_file
 from s3daemon.auth.policy import Policy
 from s3daemon.auth.portal import Authenticator, Realm
+from s3daemon.auth.signatures import SignatureChecker
+from s3daemon.auth.signing_keys import LocalKeys
 from s3daemon.auth.simple import SimpleChecker
 from s3daemon.auth.users import Directory, User
 from s3daemon.config import Config
@@ -44,6 +47,7 @@ from s3daemon.ops.readiness import RootCheck
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.pool import Pool
+from s3daemon.toml_file import SettingError
 from s3daemon.wire.http1 import Limits as HeadLimits
 from s3daemon.wire.target import Endpoint
 
@@ -104,9 +108,11 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
     :param reactor: Twisted's: time, threads, and what the listeners' endpoints need.
     :param kind: what to make the root of.
     :raises s3daemon.store.posix.probe.ProbeError: the root cannot hold a store.
-    :raises s3daemon.toml_file.SettingError: something is wrong in the credentials file.
+    :raises s3daemon.toml_file.SettingError: something is wrong in the credentials file, or there is
+        none where one is needed.
     """
-    directory = Directory(_users(config))
+    users = _users(config)
+    directory = Directory(users)
     store = PosixStore(config.store.root, config.durability)
     light = Pool(reactor, config.limits.pool_threads, "small")
     heavy = Pool(reactor, config.limits.heavy_threads, "large")
@@ -134,7 +140,7 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
     for name, child in children:
         child.setName(name)
         child.setServiceParent(root)
-    _announce(config, store)
+    _announce(config, store, users)
     return root
 
 
@@ -142,7 +148,7 @@ def build_factory(
     config: Config, store: IStore, directory: Directory, pools: Pools, reactor: Any
 ) -> S3Factory:
     """The server factory over a store: everything between the ports and the disk."""
-    portal = Portal(Realm(directory), [SimpleChecker(directory, time.time)])
+    portal = Portal(Realm(directory), [_checker(config, directory)])
     settings = Settings(
         endpoints=[Endpoint(base, shows) for base, shows in config.server.endpoints],
         domains=config.server.domains,
@@ -159,7 +165,7 @@ def build_factory(
     )
     s3 = S3Service(
         store,
-        Authenticator(portal, lenient=True),
+        Authenticator(portal, lenient=config.auth.mode == "simple"),
         Policy(config.auth.unowned == "everyone", config.server.log_level == "debug").may,
         directory.display_name,
         settings,
@@ -189,8 +195,23 @@ def build_factory(
     )
 
 
+def _checker(config: Config, directory: Directory) -> ICredentialsChecker:
+    if config.auth.mode == "simple":
+        return SimpleChecker(directory, time.time)
+    keys = LocalKeys(directory, time.time)
+    secrets = keys if config.auth.sigv2 else None
+    return SignatureChecker(keys, config.server.region, time.time, secrets)
+
+
 def _users(config: Config) -> tuple[User, ...]:
     reader = _reader(config)
+    if reader is None and config.auth.mode == "sigv4":
+        raise SettingError(
+            "",
+            "auth.credentials",
+            "is missing: in mode sigv4 nobody is let in who has no key.  Make a file of users"
+            " (s3gate user add NAME --file FILE) and name it here, or with --credentials FILE",
+        )
     return () if reader is None else reader()
 
 
@@ -199,7 +220,7 @@ def _reader(config: Config) -> Any:
     return (lambda: credentials_file.load(file)) if file.is_absolute() else None
 
 
-def _announce(config: Config, store: PosixStore) -> None:
+def _announce(config: Config, store: PosixStore, users: tuple[User, ...]) -> None:
     """Say what this daemon is, before it listens."""
     log = _log()
     log.info(
@@ -215,7 +236,15 @@ def _announce(config: Config, store: PosixStore) -> None:
         log.info("{base} shows {shows}", base=base, shows=shows.value)
     if config.store.durability == "relaxed":
         log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
-    if config.auth.allow_remote_simple:
+    if config.auth.mode == "sigv4" and not users:
+        log.warn(
+            "there are no users, so every request is refused; add one: s3gate user add NAME"
+            " --file {file}",
+            file=config.auth.credentials,
+        )
+    if config.auth.sigv2:
+        log.warn("signatures of version 2 are taken, which do not cover the body of a request")
+    if config.auth.mode == "simple" and config.auth.allow_remote_simple:
         log.warn("auth is simple on any address: whoever reaches a port may be anybody")
     now, least = raise_limit(config.limits.connections)
     if now < least:

@@ -39,7 +39,12 @@ class Options(usage.Options):
     optParameters = [
         ["config", "c", None, "Settings in TOML."],
         ["root", "r", None, "The directory whose sub-directories are the buckets."],
-        ["auth", "a", None, "How callers are told apart: simple (the access key is the name)."],
+        [
+            "auth",
+            "a",
+            None,
+            "Who comes in: sigv4 (verify signatures), simple (the access key is the name).",
+        ],
         ["credentials", None, None, "File of users, readable by its owner only."],
         ["workers", "w", "1", "Processes; this version runs in one."],
     ]

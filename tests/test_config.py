@@ -116,7 +116,12 @@ ROOT = '[store]\nroot = "/r"\n'
         (ROOT + "[server]\nlisten = []\n", 4, "server.listen", "a list of Twisted endpoints"),
         (ROOT + "[server]\nlisten = 'tcp:1'\n", 4, "server.listen", "a list of Twisted"),
         (ROOT + "[server]\nlisten = ['80']\n", 4, "server.listen", "a list of Twisted"),
-        (ROOT + "[server]\nlisten = ['tcp:1']\n", 4, "server.listen", "from other machines"),
+        (
+            ROOT + "[server]\nlisten = ['tcp:1']\n[auth]\nmode = 'simple'\n",
+            4,
+            "server.listen",
+            "from other machines",
+        ),
         (ROOT + "[server]\nregion = 'A'\n", 4, "server.region", "a region name"),
         (ROOT + "[server]\ndomains = ['a:1']\n", 4, "server.domains", "a list of domain"),
         (ROOT + "[server]\nendpoints = {}\n", 4, "server.endpoints", "a table of base paths"),
@@ -128,8 +133,7 @@ ROOT = '[store]\nroot = "/r"\n'
             "server.endpoints",
             "a table of",
         ),
-        (ROOT + "[auth]\nmode = 'sigv4'\n", 4, "auth.mode", "cannot be verified by this version"),
-        (ROOT + "[auth]\nmode = 'none'\n", 4, "auth.mode", '"simple" or "sigv4"'),
+        (ROOT + "[auth]\nmode = 'none'\n", 4, "auth.mode", '"sigv4" or "simple"'),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str, line: int, key: str, says: str) -> None:
@@ -147,8 +151,16 @@ def test_a_root_is_needed() -> None:
 def test_simple_on_any_address_when_it_is_said_aloud(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
-        ROOT + "[server]\nlisten = ['tcp:39999']\n[auth]\nallow_remote_simple = true\n",
+        ROOT
+        + "[server]\nlisten = ['tcp:39999']\n"
+        + "[auth]\nmode = 'simple'\nallow_remote_simple = true\n",
     )
+    assert settings.server.listen == ("tcp:39999",)
+
+
+def test_signatures_may_come_from_anywhere(tmp_path: Path) -> None:
+    settings = load(tmp_path, ROOT + "[server]\nlisten = ['tcp:39999']\n")
+    assert settings.auth.mode == "sigv4"
     assert settings.server.listen == ("tcp:39999",)
 
 

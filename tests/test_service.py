@@ -27,6 +27,7 @@ from tests.support.inmemory import Response, Wire
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> config.Config:
+    sections["auth"] = {"mode": "simple", **sections.get("auth", {})}
     given = {
         (section, key): (value, "test")
         for section, values in sections.items()

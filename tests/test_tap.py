@@ -6,6 +6,7 @@ import http.client
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from twisted.python import usage
 import s3daemon
 from s3daemon import tap
 from s3daemon.ops.listening import CannotStart
+from tests.support.signing import Signer
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,9 +87,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "store.root: is missing"),
         (["--root=/r", "--workers=2"], "--workers 2: this version runs in one process"),
         (["--root=/r", "--workers=auto"], "--workers auto: this version runs in one process"),
-        (["--root=/r", "--auth=sigv4"], "--auth: auth.mode: signatures cannot be verified"),
-        (["--root=/r", "--auth=none"], '--auth: auth.mode: has to be "simple" or "sigv4"'),
-        (["--root=/r", "--listen=tcp:80"], "--listen: server.listen: tcp:80 can be reached"),
+        (["--root=/r", "--auth=none"], '--auth: auth.mode: has to be "sigv4" or "simple"'),
+        (
+            ["--root=/r", "--auth=simple", "--listen=tcp:80"],
+            "--listen: server.listen: tcp:80 can be reached",
+        ),
         (["--config=/nonexistent"], "/nonexistent: cannot be read"),
     ],
 )
@@ -136,7 +140,8 @@ def test_a_daemon_that_cannot_listen(
 ) -> None:
     monkeypatch.setattr(sys, "__stderr__", sys.stderr)
     listen = f"--listen=unix:{tmp_path}/none/socket"
-    service = tap.makeService(options(f"--root={tmp_path}", listen, parent={"nodaemon": nodaemon}))
+    arguments = (f"--root={tmp_path}", "--auth=simple", listen)
+    service = tap.makeService(options(*arguments, parent={"nodaemon": nodaemon}))
     with pytest.raises(error):
         service.privilegedStartService()
     assert ("s3gate: cannot listen on" in capsys.readouterr().err) is nodaemon
@@ -147,7 +152,7 @@ def test_a_root_that_cannot_hold_a_store(
 ) -> None:
     monkeypatch.setattr(sys, "__stderr__", sys.stderr)
     with pytest.raises(SystemExit) as caught:
-        tap.makeService(options(f"--root={tmp_path}/none"))
+        tap.makeService(options(f"--root={tmp_path}/none", "--auth=simple"))
     assert caught.value.code == 1
     assert "none does not exist" in capsys.readouterr().err
 
@@ -183,14 +188,18 @@ def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
     root, users = tmp_path / "data", tmp_path / "users.toml"
     root.mkdir()
     users.touch(mode=0o600)
+    users.write_text(
+        '[[user]]\nname = "alice"\nid = "a"\nkeys = [{access_key = "AK", secret_key = "secret"}]\n'
+    )
     with process(
         f"--root={root}", f"--credentials={users}", "--listen=tcp:0:interface=127.0.0.1"
     ) as running:
         port = int(read_until(running, "listening on 127.0.0.1:").rpartition(":")[2])
         client = http.client.HTTPConnection("127.0.0.1", port)
-        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=alice/x"}
+        signer = Signer("AK", "secret", now=time.time())
 
         def ask(method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+            signed = signer.headers(method, path, body=body, host=f"127.0.0.1:{port}")
             client.request(method, path, body, signed)
             answer = client.getresponse()
             return answer.status, answer.read()
@@ -200,11 +209,11 @@ def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
         assert (root / "first" / "key").read_bytes() == b"content"
         assert ask("GET", "/first/key") == (200, b"content")
 
-        users.write_text('[[user]]\nname = "Alice"\nid = "a"\nkeys = [{access_key = "alice",')
+        users.write_text('[[user]]\nname = "Alice"\nid = "a"\nkeys = [{access_key = "AK",')
         running.send_signal(signal.SIGHUP)
         assert "users.toml:" in read_until(running, "stay as they were")
         users.write_text(
-            '[[user]]\nname = "bob"\nkeys = [{access_key = "alice", secret_key = "s"}]\n'
+            '[[user]]\nname = "bob"\nkeys = [{access_key = "AK", secret_key = "secret"}]\n'
         )
         running.send_signal(signal.SIGHUP)
         read_until(running, "new: bob")
@@ -218,6 +227,7 @@ def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
 
 
 def test_a_process_that_cannot_listen_ends_with_status_1(tmp_path: Path) -> None:
-    with process(f"--root={tmp_path}", f"--listen=unix:{tmp_path}/none/socket") as running:
+    listen = f"--listen=unix:{tmp_path}/none/socket"
+    with process(f"--root={tmp_path}", "--auth=simple", listen) as running:
         read_until(running, "s3gate: cannot listen on")
         assert running.wait() == 1

@@ -8,7 +8,7 @@ import attrs
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, implementer
 
-from s3daemon.wire.authorization import AccessClaim
+from s3daemon.wire.claim import AccessClaim
 from s3daemon.wire.message import S3Request
 
 

@@ -1,7 +1,7 @@
-"""The door: a request goes in, an identity or an S3 error comes out.
+"""The door: a request goes in, a caller or an S3 error comes out.
 
 It is ``twisted.cred``'s: a :class:`~twisted.cred.portal.Portal` with checkers for
-:class:`~s3daemon.auth.credentials.ISignedRequest`, and a realm whose avatars are identities.  A
+:class:`~s3daemon.auth.credentials.ISignedRequest`, and a realm whose avatars are callers.  A
 further way to prove who one is, is a further checker; nothing else changes.
 """
 
@@ -15,43 +15,52 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
+from s3daemon.auth.caller import Caller, ICaller
 from s3daemon.auth.credentials import SignedRequest
-from s3daemon.auth.identity import Identity, IIdentity
+from s3daemon.auth.identity import Identity
 from s3daemon.auth.users import Directory
-from s3daemon.wire import authorization
+from s3daemon.wire.authorization import parse_claim
+from s3daemon.wire.claim import V2, AccessClaim
 from s3daemon.wire.errors import AccessDenied, AuthorizationHeaderMalformed, S3Error
 from s3daemon.wire.message import Personality, S3Request
 
 
 @implementer(IRealm)
 class Realm:
-    """Gives the identity for an avatar id.
+    """Gives the caller for an avatar id.
 
-    The id is an :class:`Identity`, or, from a checker that is not ours, a name: the canonical id
-    of a user we know, or of one we learn of now.
+    The id is a :class:`Caller`; or an :class:`Identity`, which says nothing about the body; or,
+    from a checker that is not ours, a name: the canonical id of a user we know, or of one we learn
+    of now.
     """
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
     def requestAvatar(  # type: ignore[override]  # the id is a value here, see above
-        self, avatarId: Identity | bytes | str, mind: object, *interfaces: type[Interface]
-    ) -> tuple[type[Interface], Identity, Callable[[], None]]:
+        self,
+        avatarId: Caller | Identity | bytes | str,
+        mind: object,
+        *interfaces: type[Interface],
+    ) -> tuple[type[Interface], Caller, Callable[[], None]]:
         """See :class:`IRealm`.
 
-        :raises NotImplementedError: an avatar other than :class:`IIdentity` is asked for, or the
+        :raises NotImplementedError: an avatar other than :class:`ICaller` is asked for, or the
             checker let somebody in without a name.
         """
-        if IIdentity not in interfaces or not avatarId:
-            raise NotImplementedError("there are only identities here, and nobody is anonymous")
+        if ICaller not in interfaces or not avatarId:
+            raise NotImplementedError("there are only callers here, and nobody is anonymous")
+        if isinstance(avatarId, Caller):
+            return ICaller, avatarId, _logout
         if isinstance(avatarId, Identity):
-            return IIdentity, avatarId, _logout
+            return ICaller, Caller(avatarId), _logout
         name = avatarId.decode("utf-8") if isinstance(avatarId, bytes) else avatarId
-        return IIdentity, self._directory.by_id(name) or Identity(name, name, name), _logout
+        identity = self._directory.by_id(name) or Identity(name, name, name)
+        return ICaller, Caller(identity), _logout
 
 
 def _logout() -> None:
-    """Nothing is kept for an identity between two requests."""
+    """Nothing is kept for a caller between two requests."""
 
 
 class Authenticator:
@@ -66,24 +75,25 @@ class Authenticator:
 
     def __call__(
         self, request: S3Request, target: bytes, fields: Sequence[tuple[bytes, bytes]]
-    ) -> Deferred[Identity]:
+    ) -> Deferred[Caller]:
         """Who sends this request.
 
-        Fails with an :class:`S3Error`: AccessDenied, AuthorizationHeaderMalformed,
-        AuthorizationQueryParametersError, or what a checker says.
+        Fails with an :class:`S3Error`: AccessDenied, what is wrong with the claim, or what a
+        checker says.
         """
         try:
             claim = self._claim(request)
         except S3Error as error:
             return fail(error)
         return self._portal.login(
-            SignedRequest(request, target, fields, claim), None, IIdentity
-        ).addCallbacks(_identity, _refuse)
+            SignedRequest(request, target, fields, claim), None, ICaller
+        ).addCallbacks(_caller, _refuse)
 
-    def _claim(self, request: S3Request) -> authorization.AccessClaim:
-        claim = authorization.parse_claim(request, lenient=self._lenient)
+    def _claim(self, request: S3Request) -> AccessClaim:
+        claim = parse_claim(request, lenient=self._lenient)
+        # The Alluxio proxy reads a header of version 4 or a presigned query, and nothing else.
         if request.personality is Personality.ALLUXIO and (
-            claim is None or (claim.scheme == authorization.V2 and not claim.presigned)
+            claim is None or (self._lenient and claim.scheme == V2 and not claim.presigned)
         ):
             raise AuthorizationHeaderMalformed
         if claim is None:
@@ -91,7 +101,7 @@ class Authenticator:
         return claim
 
 
-def _identity(avatar: tuple[type[Interface], Identity, object]) -> Identity:
+def _caller(avatar: tuple[type[Interface], Caller, object]) -> Caller:
     return avatar[1]
 
 

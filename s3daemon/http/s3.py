@@ -7,6 +7,7 @@ comes before ``100 Continue``.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from s3daemon.actions.base import (
     Limits,
     UploadAction,
 )
+from s3daemon.auth.caller import Caller
 from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
 from s3daemon.http import body as bodies
@@ -41,8 +43,8 @@ from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
 from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
-from s3daemon.wire import awschunked, errors, operations, target
-from s3daemon.wire.message import S3Request
+from s3daemon.wire import awschunked, digests, errors, operations, target
+from s3daemon.wire.message import UNVERIFIED, S3Request
 
 #: Actions that may run long: they have threads of their own, so that small requests never wait.
 HEAVY = frozenset(
@@ -94,7 +96,7 @@ class Pools:
     heavy: IPool
 
 
-Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Identity]"]
+Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Caller]"]
 
 
 class S3Service:
@@ -189,16 +191,18 @@ class S3Service:
     ) -> Answer | None:
         """The answer, or None when it has been sent already."""
         caller = await self._authenticate(s3, request.head.target, request.head.fields)
-        entry.user = caller.name
+        entry.user = caller.identity.name
+        if caller.payload is not UNVERIFIED:
+            s3 = attrs.evolve(s3, payload=caller.payload)
         name = operations.match(s3)
         entry.operation = name
         action = ACTIONS[name]
         given = action.parse(s3)
         if name in AT_ONCE and self._at_once is not None:
             with suppress(WouldBlock):
-                context = self._context(self._at_once, s3, caller, name)
+                context = self._context(self._at_once, s3, caller.identity, name)
                 return cast(Action, action).run(context, given)
-        context = self._context(self._store, s3, caller, name)
+        context = self._context(self._store, s3, caller.identity, name)
         if isinstance(action, UploadAction):
             return await self._upload(request, s3, action, context, given)
         pool = self._pools.heavy if name in HEAVY else self._pools.light
@@ -243,6 +247,8 @@ class S3Service:
 
     async def _document(self, request: Request, s3: S3Request) -> bytes:
         document: bytes = await request.body.read(self._settings.limits.document)
+        if s3.payload.sha256 is not None:
+            digests.check_sha256(s3.payload.sha256, hashlib.sha256(document).digest())
         if not s3.chunked_body:
             return document
         decoder = awschunked.decoder_for(s3)

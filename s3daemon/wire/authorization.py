@@ -9,83 +9,49 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import attrs
-
+from s3daemon.wire import errors, sigv2, sigv4_claim
+from s3daemon.wire.claim import V2, V4, V4A, AccessClaim
 from s3daemon.wire.errors import (
-    AccessDenied,
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
     InvalidArgument,
-    S3Error,
 )
 from s3daemon.wire.message import S3Request
 
-V4 = "AWS4-HMAC-SHA256"
-V2 = "AWS"
-
-#: A presigned URL is good for a week at most; in seconds.
-MAX_EXPIRES = 7 * 24 * 3600
-
-# The access key may hold slashes, so the scope is read from the end.
-_CREDENTIAL = re.compile(r"([^\s,]+)/([0-9]{8})/([^/\s,]+)/([^/\s,]+)/aws4_request")
-_SIGNED_HEADERS = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
-_SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _LENIENT = re.compile(r"AWS4-HMAC-SHA256\s(?:.*?[\s,])??Credential=([^/\s,]+)/", re.ASCII)
-_EXPECTED = (
-    f"The authorization header has to be: {V4} Credential=<access key>/<yyyymmdd>/<region>/s3/"
-    "aws4_request, SignedHeaders=<names>, Signature=<64 hex digits>"
-)
-
-
-@attrs.frozen
-class AccessClaim:
-    """What a request says about its sender.
-
-    :ivar scheme: :data:`V4` or :data:`V2`.
-    :ivar presigned: it came in the query.
-    :ivar date: of the credential scope, ``yyyymmdd``.  This and what follows is "" or empty where
-        the scheme has no such thing or the claim was read leniently.
-    :ivar signed_headers: lower-case names, in the order given.
-    :ivar signature: hex for version 4, base64 for version 2.
-    """
-
-    access_key: str
-    scheme: str = V4
-    presigned: bool = False
-    date: str = ""
-    region: str = ""
-    service: str = ""
-    signed_headers: tuple[str, ...] = ()
-    signature: str = attrs.field(default="", repr=False)
+_V2_NAMES = ("AWSAccessKeyId", "Signature", "Expires")
+_ARGUMENT = {"ArgumentName": "Authorization"}
 
 
 def parse_claim(request: S3Request, lenient: bool = False) -> AccessClaim | None:
     """The claim in the Authorization header or in the query; None when there is none.
 
-    :param lenient: of a version 4 claim read only the name in front of the first slash of
-        Credential; the rest may be anything.
+    :param lenient: read only who it is, and of a version 4 claim only the name in front of the
+        first slash of Credential; the rest may be anything.  For where nobody verifies it.
 
-    :raises AuthorizationHeaderMalformed: any other header.
+    :raises AuthorizationHeaderMalformed, InvalidArgument, InvalidRequest: a header that is not what
+        it has to be.
     :raises AuthorizationQueryParametersError: a presigned version 4 query that is not whole.
-    :raises AccessDenied: a version 2 query that is not whole.
-    :raises InvalidArgument: more than one claim.
+    :raises AccessDenied: a version 2 query that is not whole; no date.
+    :raises InvalidArgument: more than one claim, or a scheme that S3 does not have.
+    :raises NotImplemented: signature version 4A.
     """
     header = request.headers.get("authorization")
     query = _folded(request.query) if request.query else {}
-    by_v4 = "x-amz-algorithm" in query or "x-amz-credential" in query
-    by_v2 = "awsaccesskeyid" in query
+    by_v4 = "x-amz-algorithm" in query or (lenient and "x-amz-credential" in query)
+    by_v2 = "awsaccesskeyid" in query or "signature" in query
     if (header is not None) + by_v4 + by_v2 > 1:
         raise InvalidArgument(
-            "A request may be signed in one way only: by an Authorization header, or by the query "
-            "parameters of signature version 4, or by those of version 2."
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature "
+            "query string parameter or the Authorization header should be specified",
+            detail=_ARGUMENT,
         )
-    if header is not None:
-        return _from_header(header, lenient)
+    if header:
+        return _lenient_header(header) if lenient else _from_header(header, request.headers)
     if by_v4:
-        return _from_query(query, lenient)
+        return _lenient_query(query) if lenient else _from_query(query)
     if by_v2:
-        return _from_v2_query(query, lenient)
+        return sigv2.from_query(query, lenient)
     return None
 
 
@@ -93,12 +59,44 @@ def _folded(query: Mapping[str, str]) -> dict[str, str]:
     """The parameters of signatures, by lower-case name: S3 takes both spellings of X-Amz-."""
     folded: dict[str, str] = {}
     for name, value in query.items():
-        if name in ("AWSAccessKeyId", "Signature", "Expires") or name[:6].lower() == "x-amz-":
+        if name in _V2_NAMES or name[:6].lower() == "x-amz-":
             folded.setdefault(name.lower(), value)
     return folded
 
 
-def _from_header(header: str, lenient: bool) -> AccessClaim:
+def _from_header(header: str, headers: Mapping[str, str]) -> AccessClaim:
+    scheme, space, rest = header.partition(" ")
+    if not space:
+        raise InvalidArgument(
+            "Authorization header is invalid -- one and only one ' ' (space) required",
+            detail=_ARGUMENT,
+        )
+    if scheme == V4:
+        return sigv4_claim.from_header(rest, headers)
+    if scheme == V2:
+        return sigv2.from_header(rest, headers)
+    if scheme == V4A:
+        raise _no_version_4a()
+    # What is in it may be a token of another service, so it is not repeated.
+    raise InvalidArgument("Unsupported Authorization Type", detail=_ARGUMENT)
+
+
+def _from_query(query: Mapping[str, str]) -> AccessClaim:
+    algorithm = query["x-amz-algorithm"]
+    if algorithm == V4A:
+        raise _no_version_4a()
+    if algorithm != V4:
+        raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{V4}"')
+    return sigv4_claim.from_query(query)
+
+
+def _no_version_4a() -> errors.NotImplemented:
+    return errors.NotImplemented(
+        f"Signature version 4A ({V4A}) is not implemented. Please use {V4}."
+    )
+
+
+def _lenient_header(header: str) -> AccessClaim:
     scheme, _, rest = header.partition(" ")
     if scheme == V2:
         access_key, _, signature = rest.strip().rpartition(":")
@@ -107,95 +105,18 @@ def _from_header(header: str, lenient: bool) -> AccessClaim:
                 "The authorization header has to be: AWS <access key>:<signature>"
             )
         return AccessClaim(access_key, V2, signature=signature)
-    if lenient:
-        found = _LENIENT.match(header)
-        if found is None:
-            raise AuthorizationHeaderMalformed(
-                f"The authorization header has to begin: {V4} Credential=<user name>/"
-            )
-        return AccessClaim(found[1])
-    if scheme != V4:
-        raise AuthorizationHeaderMalformed(
-            f"The authorization scheme is not supported. {_EXPECTED}"
-        )
-    parts: dict[str, str] = {}
-    for part in rest.split(","):
-        name, equals, value = part.strip(" \t").partition("=")
-        if not equals or name in parts:
-            raise AuthorizationHeaderMalformed(_EXPECTED)
-        parts[name] = value
-    if parts.keys() != {"Credential", "SignedHeaders", "Signature"}:
-        raise AuthorizationHeaderMalformed(_EXPECTED)
-    return _claim(
-        parts["Credential"],
-        parts["SignedHeaders"],
-        parts["Signature"],
-        False,
-        AuthorizationHeaderMalformed,
-    )
-
-
-def _claim(
-    credential: str,
-    signed_headers: str,
-    signature: str,
-    presigned: bool,
-    error: type[S3Error],
-) -> AccessClaim:
-    found = _CREDENTIAL.fullmatch(credential)
+    found = _LENIENT.match(header)
     if found is None:
-        raise error("The credential has to be: <access key>/<yyyymmdd>/<region>/s3/aws4_request")
-    if not _SIGNED_HEADERS.fullmatch(signed_headers):
-        raise error("SignedHeaders has to be a list of lower-case names, separated by semicolons.")
-    if not _SIGNATURE.fullmatch(signature):
-        raise error("The signature has to be 64 lower-case hex digits.")
-    access_key, date, region, service = found.groups()
-    return AccessClaim(
-        access_key,
-        V4,
-        presigned,
-        date,
-        region,
-        service,
-        tuple(signed_headers.split(";")),
-        signature,
-    )
+        raise AuthorizationHeaderMalformed(
+            f"The authorization header has to begin: {V4} Credential=<user name>/"
+        )
+    return AccessClaim(found[1])
 
 
-def _from_query(query: Mapping[str, str], lenient: bool) -> AccessClaim:
+def _lenient_query(query: Mapping[str, str]) -> AccessClaim:
     if query.get("x-amz-algorithm") != V4:
-        raise AuthorizationQueryParametersError(f"X-Amz-Algorithm only supports {V4}.")
-    if lenient:
-        access_key, slash, _ = query.get("x-amz-credential", "").partition("/")
-        if not access_key or not slash:
-            raise AuthorizationQueryParametersError("X-Amz-Credential has to begin: <user name>/")
-        return AccessClaim(access_key, presigned=True)
-    names = ("credential", "date", "expires", "signedheaders", "signature")
-    if any("x-amz-" + name not in query for name in names):
-        raise AuthorizationQueryParametersError(
-            "A presigned query needs X-Amz-Algorithm, X-Amz-Credential, X-Amz-Date, X-Amz-Expires, "
-            "X-Amz-SignedHeaders and X-Amz-Signature."
-        )
-    if not _TIME.fullmatch(query["x-amz-date"]):
-        raise AuthorizationQueryParametersError("X-Amz-Date has to be: yyyymmddThhmmssZ")
-    expires = query["x-amz-expires"]
-    if not re.fullmatch("[0-9]{1,9}", expires) or int(expires) > MAX_EXPIRES:
-        raise AuthorizationQueryParametersError(
-            f"X-Amz-Expires has to be a number of seconds, at most {MAX_EXPIRES} (a week)."
-        )
-    return _claim(
-        query["x-amz-credential"],
-        query["x-amz-signedheaders"],
-        query["x-amz-signature"],
-        True,
-        AuthorizationQueryParametersError,
-    )
-
-
-def _from_v2_query(query: Mapping[str, str], lenient: bool) -> AccessClaim:
-    access_key, signature = query["awsaccesskeyid"], query.get("signature", "")
-    if not access_key or not (lenient or (signature and query.get("expires", "").isdecimal())):
-        raise AccessDenied(
-            "A query signed with version 2 needs AWSAccessKeyId, Expires and Signature."
-        )
-    return AccessClaim(access_key, V2, presigned=True, signature=signature)
+        raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{V4}"')
+    access_key, slash, _ = query.get("x-amz-credential", "").partition("/")
+    if not access_key or not slash:
+        raise AuthorizationQueryParametersError("X-Amz-Credential has to begin: <user name>/")
+    return AccessClaim(access_key, presigned=True)

@@ -207,10 +207,11 @@ def _malformed(what: str) -> InvalidRequest:
     return InvalidRequest(f"The body is not valid aws-chunked data: {what}.")
 
 
-def decoder_for(request: S3Request, verifier: ChunkVerifier | None = None) -> Decoder | None:
+def decoder_for(request: S3Request) -> Decoder | None:
     """What takes the body of this request apart; None when it is not aws-chunked.
 
-    :param verifier: checks the signatures, if there are any.
+    Signatures of chunks are checked by what ``request.payload`` gives for it.
+
     :raises MissingContentLength: x-amz-decoded-content-length is not given.
     :raises NotImplemented: signatures of another kind (ECDSA).
     :raises InvalidArgument: x-amz-content-sha256 names a form that does not exist.
@@ -238,7 +239,8 @@ def decoder_for(request: S3Request, verifier: ChunkVerifier | None = None) -> De
         raise MissingContentLength(
             "An aws-chunked body needs its length in x-amz-decoded-content-length."
         )
-    return Decoder(request.length, signed, trailer, verifier if signed else None)
+    make = request.payload.verifier if signed else None
+    return Decoder(request.length, signed, trailer, None if make is None else make())
 
 
 def is_aws_chunked(headers: Mapping[str, str]) -> bool:

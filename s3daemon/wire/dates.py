@@ -1,4 +1,4 @@
-"""Times on the wire: HTTP dates (RFC 9110 section 5.6.7) and ISO 8601 as S3 documents have it.
+"""Times on the wire: HTTP dates (RFC 9110 section 5.6.7), ISO 8601 as S3 documents have it.
 
 A time is an integer of nanoseconds since the epoch; an HTTP date has whole seconds.  Nothing here
 asks a clock or a locale.
@@ -34,6 +34,8 @@ _FORMS = (
     ),
 )
 
+_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+
 
 def http_date(time_ns: int) -> str:
     """The IMF-fixdate of a time, rounded down to its second."""
@@ -52,6 +54,28 @@ def iso8601(time_ns: int) -> str:
         f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
         f".{rest // 1_000_000:03d}Z"
     )
+
+
+def basic(seconds: int) -> str:
+    """``20261124T041242Z``: ISO 8601 in its basic form, as signatures have it."""
+    year, month, day, hour, minute, second, _, _, _ = time.gmtime(seconds)
+    return f"{year:04d}{month:02d}{day:02d}T{hour:02d}{minute:02d}{second:02d}Z"
+
+
+def iso8601_seconds(seconds: float) -> str:
+    """``2026-11-24T04:12:42Z``: UTC, rounded down, as errors about time have it."""
+    year, month, day, hour, minute, second, _, _, _ = time.gmtime(seconds)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
+
+
+def parse_basic(text: str) -> int | None:
+    """Seconds since the epoch of ``20261124T041242Z``; None for anything else."""
+    if _BASIC.fullmatch(text) is None:
+        return None
+    try:
+        return int(datetime.datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return None
 
 
 def parse_http_date(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Content-MD5: what a client says its body is (RFC 1864)."""
+"""What a client says its body is: Content-MD5 (RFC 1864), and the SHA-256 that it signed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 
-from s3daemon.wire.errors import BadDigest, InvalidDigest
+from s3daemon.wire.errors import BadDigest, InvalidDigest, XAmzContentSHA256Mismatch
 
 
 def content_md5(headers: Mapping[str, str]) -> bytes | None:
@@ -49,3 +49,17 @@ def check_document(headers: Mapping[str, str], document: bytes) -> None:
     expected = content_md5(headers)
     if expected is not None:
         check(expected, hashlib.md5(document, usedforsecurity=False).digest())
+
+
+def check_sha256(expected: bytes | None, actual: bytes) -> None:
+    """Compare the SHA-256 of a body with the one that was signed; None says nothing.
+
+    :raises XAmzContentSHA256Mismatch: they differ.
+    """
+    if expected is not None and expected != actual:
+        raise XAmzContentSHA256Mismatch(
+            detail={
+                "ClientComputedContentSHA256": expected.hex(),
+                "S3ComputedContentSHA256": actual.hex(),
+            }
+        )

@@ -20,6 +20,8 @@ def render(
 ) -> bytes:
     """The error document, in UTF-8.
 
+    Bytes of a header field that were no UTF-8 become question marks.
+
     :param detail: further elements by name, in order (``BucketName``, ``ArgumentName`` ...).
     """
     body = group(
@@ -31,4 +33,4 @@ def render(
         element("RequestId", request_id),
         element("HostId", host_id),
     )
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode("utf-8", "replace")

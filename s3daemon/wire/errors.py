@@ -104,7 +104,7 @@ class InternalError(S3Error):
 
 class InvalidAccessKeyId(S3Error):
     status = 403
-    message = "The AWS access key ID that you provided does not exist in our records."
+    message = "The AWS Access Key Id you provided does not exist in our records."
 
 
 class InvalidArgument(S3Error):
@@ -158,6 +158,10 @@ class InvalidStorageClass(S3Error):
 
 class InvalidTag(S3Error):
     message = "The tag provided was not a valid tag."
+
+
+class InvalidToken(S3Error):
+    message = "The provided token is malformed or otherwise invalid."
 
 
 class InvalidURI(S3Error):
@@ -259,7 +263,7 @@ class RequestTimeout(S3Error):
 
 class RequestTimeTooSkewed(S3Error):
     status = 403
-    message = "The difference between the request time and the server's time is too large."
+    message = "The difference between the request time and the current time is too large."
 
 
 class ServiceUnavailable(S3Error):
@@ -270,8 +274,8 @@ class ServiceUnavailable(S3Error):
 class SignatureDoesNotMatch(S3Error):
     status = 403
     message = (
-        "The request signature that the server calculated does not match the signature "
-        "that you provided. Check your secret access key and signing method."
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method."
     )
 
 

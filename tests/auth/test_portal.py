@@ -15,16 +15,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from s3daemon.auth.caller import Caller, ICaller
 from s3daemon.auth.credentials import ISignedRequest, SignedRequest
 from s3daemon.auth.identity import Identity, IIdentity
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.simple import SimpleChecker
 from s3daemon.auth.users import Directory, Key, User
-from s3daemon.wire.authorization import AccessClaim
+from s3daemon.wire.claim import AccessClaim
 from s3daemon.wire.errors import (
     AccessDenied,
     AuthorizationHeaderMalformed,
     InvalidAccessKeyId,
+    InvalidRequest,
     SignatureDoesNotMatch,
 )
 from s3daemon.wire.message import Personality, S3Request
@@ -50,11 +52,14 @@ V4 = (
 )
 
 
-def result(done: Deferred[Identity]) -> Any:
+def result(done: Deferred[Caller]) -> Any:
     got: list[Any] = []
     done.addBoth(got.append)
     assert got, "there is nothing to wait for"
-    return got[0].value if isinstance(got[0], Failure) else got[0]
+    if isinstance(got[0], Failure):
+        return got[0].value
+    assert isinstance(got[0], Caller)
+    return got[0].identity
 
 
 def ask(request: S3Request, *checkers: Any, lenient: bool = True) -> Any:
@@ -116,6 +121,7 @@ def test_simple_takes_presigned_queries_by_name(
         (S3Request("GET"), AccessDenied),
         (S3Request("GET", personality=Personality.ALLUXIO), AuthorizationHeaderMalformed),
         (signed("AWS bob:sig", Personality.ALLUXIO), AuthorizationHeaderMalformed),
+        (signed(""), AccessDenied),
         (signed("Bearer x"), AuthorizationHeaderMalformed),
         (signed(V4.format("")), AuthorizationHeaderMalformed),
         (signed("", Personality.ALLUXIO), AuthorizationHeaderMalformed),
@@ -130,7 +136,7 @@ def test_version_2_is_taken_by_name_on_aws() -> None:
 
 
 def test_a_claim_that_somebody_verifies_is_read_strictly() -> None:
-    assert type(ask(signed(V4.format("bob")), lenient=False)) is AuthorizationHeaderMalformed
+    assert type(ask(signed(V4.format("bob")), lenient=False)) is InvalidRequest
 
 
 # ---------------------------------------------------------------- other checkers
@@ -205,5 +211,6 @@ def test_there_are_only_identities() -> None:
 
 def test_interfaces() -> None:
     assert verifyObject(IIdentity, ALICE)
+    assert verifyObject(ICaller, Caller(ALICE))
     assert verifyObject(ISignedRequest, SignedRequest(S3Request("GET"), b"/", [], AccessClaim("x")))
     assert verifyObject(ICredentialsChecker, SimpleChecker(Directory(), lambda: NOW))

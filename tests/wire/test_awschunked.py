@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from s3daemon.wire import awschunked, errors
 from s3daemon.wire.awschunked import Decoder
-from s3daemon.wire.message import S3Request
+from s3daemon.wire.message import Payload, S3Request
 
 SIG = b"0123456789abcdef" * 4
 END = b"0;chunk-signature=" + SIG + b"\r\n\r\n"
@@ -230,7 +231,8 @@ def test_a_plain_body_has_no_decoder():
 )
 def test_each_form_has_its_decoder(sha256, body):
     verifier = Recorder()
-    decoder = awschunked.decoder_for(head(sha256), verifier)
+    request = attrs.evolve(head(sha256), payload=Payload(verifier=lambda: verifier))
+    decoder = awschunked.decoder_for(request)
     assert decoder is not None
     assert run(decoder, body) == b"hello"
     assert bool(verifier.told) is ("HMAC" in sha256)
