@@ -9,17 +9,20 @@ The object is opened once: its facts, its conditions and its bytes are those of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import attrs
 
 from s3daemon.actions.base import INLINE_BYTES, Action, Answer, Context, Slice
-from s3daemon.store.interfaces import NoSuchKey, ObjectInfo, Unavailable
+from s3daemon.store.interfaces import NoSuchKey, ObjectInfo, Replaced, Unavailable
 from s3daemon.wire import conditional, headers, ranges
 from s3daemon.wire.conditional import Conditions
 from s3daemon.wire.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
 from s3daemon.wire.message import Personality, S3Request
 
 _MAX_PARTS = 10_000
+#: How often a small object is opened anew that another node has replaced before it was read.
+_TRIES = 4
 
 
 @attrs.frozen
@@ -72,6 +75,14 @@ def parse(request: S3Request) -> GetObject:
 
 def get(context: Context, wanted: GetObject) -> Answer:
     """The object, or the part of it that is wanted."""
+    for _ in range(_TRIES):
+        with suppress(Replaced):
+            return _get(context, wanted)
+    return _get(context, wanted)
+
+
+def _get(context: Context, wanted: GetObject) -> Answer:
+    """One try.  :raises Replaced: another node has put a newer version in its place meanwhile."""
     reader = context.open(context.look_up(wanted.bucket), wanted.key)
     keep = False
     try:

@@ -83,5 +83,10 @@ class Unavailable(StorageError):
     """The device or the server behind the file system failed (EIO, ESTALE, ETIMEDOUT ...)."""
 
 
+class Replaced(Unavailable):
+    """An open version cannot be read any more, because another node has put a newer one in its
+    place, or none: opening it anew may help."""
+
+
 class Corrupt(StorageError):
     """A record of ours cannot be understood."""

@@ -34,6 +34,7 @@ from s3daemon.store.facts import (
     OutOfSpace,
     PartTooSmall,
     ReadOnly,
+    Replaced,
     StorageError,
     Unavailable,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "PartTooSmall",
     "PartsPage",
     "ReadOnly",
+    "Replaced",
     "StorageError",
     "Unavailable",
     "UploadInfo",
@@ -107,6 +109,7 @@ class IReader(Interface):
     def read(offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer only at the end of the content.
 
+        :raises Replaced: not any more: another node has replaced or removed the object.
         :raises Unavailable: the bytes cannot be read.
         """
 

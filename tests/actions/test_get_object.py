@@ -13,6 +13,7 @@ from s3daemon.store.interfaces import (
     IReader,
     NoSuchBucket,
     NoSuchKey,
+    Replaced,
     Unavailable,
 )
 from s3daemon.store.memory_objects import MemoryReader
@@ -354,3 +355,32 @@ def test_nothing_is_sent_of_a_foreign_record(world: Any, make_request: Any) -> N
     fields = dict(got.fields)
     assert fields["x-amz-missing-meta"] == "1"
     assert fields["Content-Type"] == "binary/octet-stream"
+
+
+@pytest.mark.parametrize(("failures", "served"), [(1, True), (4, True), (5, False)])
+def test_a_small_object_that_another_node_replaces_is_read_anew(
+    world: Any,
+    make_request: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    closed: list[str],
+    failures: int,
+    served: bool,
+) -> None:
+    world.put("key", TEN)
+    left = [failures]
+    read = MemoryReader.read
+
+    def stale(reader: Any, offset: int, size: int) -> bytes:
+        if left[0]:
+            left[0] -= 1
+            raise Replaced("gone")
+        return read(reader, offset, size)
+
+    monkeypatch.setattr(MemoryReader, "read", stale)
+    if served:
+        assert world.perform(GET, make_request(key="key")).body == TEN
+    else:
+        with pytest.raises(Replaced):
+            world.perform(GET, make_request(key="key"))
+    assert left == [0]
+    assert len(closed) == failures + served

@@ -48,6 +48,10 @@ _NO_COPY_RANGE = frozenset(
     (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.ETXTBSY)
 )
 
+#: What a shared file system says of an open file that another node has removed or replaced: NFS and
+#: GlusterFS the first, JuiceFS the second.
+GONE = frozenset((errno.ESTALE, errno.ENOENT))
+
 _FACTS: dict[int, type[StorageError]] = {
     errno.ENOSPC: OutOfSpace,
     errno.EDQUOT: OutOfSpace,

@@ -19,7 +19,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import locks, metadata, removing
 from s3daemon.store.posix.copying import copy_into
-from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.durable import GONE, facts
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.metadata import EMPTY_ETAG, Record
@@ -156,19 +156,30 @@ class PosixObjects:
 
     def _current(self, bucket: Bucket, key: str) -> tuple[Found, Record]:
         """The current entry of a key, open, with its record."""
-        volume = self._volume
         for _ in range(_TRIES):
-            found = find(volume, bucket, key)
             try:
-                record = volume.metadata.load(found.fd, bucket.home)
-                if not record.damaged or record.spill is None or os.fstat(found.fd).st_nlink:
+                found = find(self._volume, bucket, key)
+                record = self._record(bucket, found)
+            except OSError as exc:
+                if exc.errno not in GONE:
+                    raise
+            else:
+                if record is not None:
                     return found, record
-            except BaseException:
-                os.close(found.fd)
-                raise
-            # Replaced while it was read, and its long record removed with it: look again.
-            os.close(found.fd)
+            # Replaced while it was read: look again.
         raise Busy("the object was replaced again and again")
+
+    def _record(self, bucket: Bucket, found: Found) -> Record | None:
+        """The record of an entry; None, and the entry closed, if the long form of it is gone."""
+        try:
+            record = self._volume.metadata.load(found.fd, bucket.home)
+            if not record.damaged or record.spill is None or os.fstat(found.fd).st_nlink:
+                return record
+        except BaseException:
+            os.close(found.fd)
+            raise
+        os.close(found.fd)
+        return None
 
 
 def _info(key: str, found: Found, record: Record) -> ObjectInfo:

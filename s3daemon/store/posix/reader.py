@@ -6,8 +6,8 @@ import os
 
 from zope.interface import implementer
 
-from s3daemon.store.interfaces import IReader, ObjectInfo
-from s3daemon.store.posix.durable import facts
+from s3daemon.store.interfaces import IReader, ObjectInfo, Replaced
+from s3daemon.store.posix.durable import GONE, fact
 
 
 @implementer(IReader)
@@ -27,12 +27,19 @@ class PosixReader:
         """See :meth:`IReader.fileno`; None for a directory, which has no bytes."""
         return None if self._fd < 0 else self._fd
 
-    @facts
     def read(self, offset: int, size: int) -> bytes:
         """See :meth:`IReader.read`.
 
         What another program appends meanwhile is not part of this version.
         """
+        try:
+            return self._read(offset, size)
+        except OSError as exc:
+            if exc.errno in GONE:
+                raise Replaced(f"another node has replaced or removed it: {exc}") from exc
+            raise fact(exc) from exc
+
+    def _read(self, offset: int, size: int) -> bytes:
         size = min(size, self.info.size - offset)
         if size <= 0:
             return b""

@@ -20,6 +20,7 @@ from s3daemon.store.interfaces import (
     NoSuchKey,
     ObjectExists,
     OutOfSpace,
+    Replaced,
     Unavailable,
 )
 from s3daemon.store.memory import MemoryStore
@@ -842,3 +843,57 @@ def test_a_reader_while_the_form_changes(
 
     monkeypatch.setattr(resolving, "find_file", late)
     assert content(disk_store, "bucket", "k") == b"new"
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.ENOENT])
+def test_an_object_that_another_node_replaces_is_found_anew(
+    disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """What an open file of a shared file system says when its name was given to another one."""
+    put(disk_store, "bucket", "key", b"data")
+    metadata = disk_store.objects._volume.metadata
+    load, failures = metadata.load, [OSError(code, "gone"), OSError(code, "gone")]
+
+    def stale(fd: int, home: int) -> Any:
+        if failures:
+            raise failures.pop()
+        return load(fd, home)
+
+    monkeypatch.setattr(metadata, "load", stale)
+    before = descriptors()
+    assert disk_store.objects.stat("bucket", "key").size == 4
+    assert failures == []
+    assert descriptors() == before
+
+
+def test_an_object_that_is_replaced_for_ever(
+    disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(disk_store, "bucket", "key", b"data")
+
+    def stale(fd: int, home: int) -> Any:
+        raise OSError(errno.ESTALE, "gone")
+
+    monkeypatch.setattr(disk_store.objects._volume.metadata, "load", stale)
+    with pytest.raises(Busy):
+        disk_store.objects.stat("bucket", "key")
+
+
+@pytest.mark.parametrize(
+    ("code", "fact"),
+    [(errno.ESTALE, Replaced), (errno.ENOENT, Replaced), (errno.EIO, Unavailable)],
+)
+def test_bytes_of_a_version_that_is_gone(
+    disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch, code: int, fact: type[Exception]
+) -> None:
+    put(disk_store, "bucket", "key", b"data")
+    reader = disk_store.objects.open("bucket", "key")
+
+    def fail(*_: object) -> bytes:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "pread", fail)
+    with pytest.raises(Unavailable) as caught:
+        reader.read(0, 4)
+    reader.close()
+    assert type(caught.value) is fact
