@@ -11,6 +11,7 @@ is 7,000 small elements, and a tree of them costs several times the text.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from lxml import etree
 
@@ -28,6 +29,22 @@ _DECLARED_ENCODING = re.compile(
 _ENCODINGS = frozenset({b"utf-8", b"us-ascii"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
+#: Markup that one document may hold.  The largest that S3 knows has 10,000 parts, of at most five
+#: elements, and each opens and closes.
+MAX_TAGS = 250_000
+#: Attributes that one document may hold, namespaces among them.  An ACL has two for a grant, and
+#: 100 grants.  libxml2 before 2.12 takes time by the square of their number: a request of 4 MiB
+#: would keep a thread for minutes.
+MAX_ATTRIBUTES = 500
+
+_LIKE_ATTRIBUTE = re.compile(rb"=[ \t\r\n]*[\"']")
+# Where a document is well-formed this finds every tag, since "<" stands in nothing but markup.
+_MARKUP = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)"
+    rb"|<([^<>!?\"']++(?:(?:\"[^\"<]*+\"|'[^'<]*+')[^<>\"']*+)*)",
+    re.DOTALL,
+)
+
 # What must not stand in text as it is: markup, CR (a parser would make it LF), and all that is not
 # a Char of XML 1.0 section 2.2.
 _SPECIAL = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
@@ -42,9 +59,9 @@ def parse(document: bytes, root: str) -> Element:
 
     :param root: the local name it must have; its namespace is S3's or none.
 
-    UTF-8 only; no document type, so no entities but the five of XML; nothing is fetched; nesting
-    is bounded by libxml2 (256) and size by whoever collected the bytes.  Comments and processing
-    instructions are dropped.
+    UTF-8 only; no document type, so no entities but the five of XML; nothing is fetched.  Nesting
+    is bounded by libxml2 (256), as are names (50,000 bytes); tags and attributes are here, and the
+    size by whoever collected the bytes.  Comments and processing instructions are dropped.
 
     :raises MissingRequestBodyError: there is no document at all.
     :raises MalformedXML: it is not well-formed, or not what was asked for.
@@ -58,6 +75,8 @@ def parse(document: bytes, root: str) -> Element:
     declared = _DECLARED_ENCODING.match(document.removeprefix(b"\xef\xbb\xbf"))
     if b"\0" in document or (declared and declared[1].lower() not in _ENCODINGS):
         raise MalformedXML("The document of a request has to be in UTF-8.")
+    if document.count(b"<") > MAX_TAGS or _has_many_attributes(document):
+        raise MalformedXML("The document of your request holds more than S3 has use for.")
     # A parser for each document: one that threads share would serialise them.
     parser = etree.XMLParser(
         encoding="utf-8",
@@ -76,6 +95,20 @@ def parse(document: bytes, root: str) -> Element:
     if element.tag != root and element.tag != _QUALIFIED + root:
         raise MalformedXML(f"The root of this document has to be {root}.")
     return element
+
+
+def _has_many_attributes(document: bytes) -> bool:
+    """Whether there are more than :data:`MAX_ATTRIBUTES`."""
+    if next(islice(_LIKE_ATTRIBUTE.finditer(document), MAX_ATTRIBUTES, None), None) is None:
+        return False
+    # Text may look like that too: keys hold anything.
+    found = 0
+    for markup in _MARKUP.finditer(document):
+        if markup[1] is not None:
+            found += len(_LIKE_ATTRIBUTE.findall(markup[1]))
+            if found > MAX_ATTRIBUTES:
+                return True
+    return False
 
 
 def local(element: Element) -> str:

@@ -66,6 +66,58 @@ def test_refused(body):
         xmlio.parse(body, "Delete")
 
 
+ATTRIBUTES = b" ".join(b'a%d="v"' % number for number in range(xmlio.MAX_ATTRIBUTES))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<D " + ATTRIBUTES + b" x=''/>",
+        b"<D " + ATTRIBUTES.replace(b'="', b' =\n "') + b" x\t=\r\n''/>",
+        b"<D>" + b"".join(b"<a x='>' y=\"'\" z='\"'/>" for _ in range(200)) + b"</D>",
+        b"<D><!-- <D ' --><![CDATA[ <a ]]><?p <b ?>" + b"<a b='c'/>" * 501 + b"</D>",
+        b"<D>" + b"<a/>" * xmlio.MAX_TAGS + b"</D>",
+        b"<D " + b" ".join(b'xmlns:a%d="v"' % number for number in range(501)) + b"/>",
+    ],
+)
+def test_more_markup_than_s3_has_use_for(document):
+    with pytest.raises(MalformedXML, match="more than S3 has use for"):
+        xmlio.parse(document, "D")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<D " + ATTRIBUTES + b"/>",
+        b"<D><K>" + b"a=\"b\" c='d' " * 5000 + b"</K></D>",
+        b"<D><![CDATA[<a b='c'/>" + b"<a b='c'/>" * 5000 + b"]]></D>",
+        b"<D><!--<a b='c'/>" + b"<a b='c'/>" * 5000 + b"--></D>",
+        b"<D>" + b"<Key>dt=&quot;x&quot;</Key><V>=''</V>" * 5000 + b"</D>",
+        b"<D>" + b"<Part><N>1</N><E>&quot;x&quot;</E><A/><B/></Part>" * 10_000 + b"</D>",
+    ],
+)
+def test_as_much_as_s3_has_use_for(document):
+    assert xmlio.local(xmlio.parse(document, "D")) == "D"
+
+
+@pytest.mark.parametrize(
+    "opening", [b"<!--", b"<![CDATA[", b"<?", b"<a b='", b"<a b='' c=\"", b"<a "]
+)
+def test_counting_takes_time_by_the_length_only(opening):
+    """What never ends must not be searched for its end again and again."""
+    document = b"<D " + ATTRIBUTES[:-6] + b">" + b"=''" * 600 + opening * 100_000
+    with pytest.raises(MalformedXML):
+        xmlio.parse(document, "D")
+
+
+def test_names_and_nesting_are_bounded():
+    for document in (b"<D><" + b"a" * 60_000 + b"/></D>", b"<D " + b"a" * 60_000 + b"=''/>"):
+        with pytest.raises(MalformedXML):
+            xmlio.parse(document, "D")
+    deep = b"<a>" * 200 + b"</a>" * 200
+    assert len(xmlio.parse(b"<D>" + deep + b"</D>", "D")) == 1
+
+
 @pytest.mark.parametrize("coding", ["utf-16", "utf-16-be", "utf-32", "iso-8859-1", "cp037"])
 def test_a_refusal_of_another_coding_says_so(coding):
     body = f'<?xml version="1.0" encoding="{coding}"?><Delete/>'
