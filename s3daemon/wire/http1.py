@@ -40,9 +40,9 @@ _FIELD = re.compile(
 # information in an authority is refused (RFC 9110, section 4.2.4).
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]+)((?:[/?].*)?)", re.DOTALL)
 
-# uri-host [":" port] (RFC 9110, section 7.2), loosely: what could change the meaning of a URI that
-# is put together from it is refused.
-_HOST = re.compile(rb"[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]*")
+# uri-host [":" port] (RFC 9110, section 7.2): a name (RFC 3986, section 3.2.2), which may be empty,
+# or an address of IPv6.
+_HOST = re.compile(rb"(?:[A-Za-z0-9.\-_~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 _DIGITS = re.compile(rb"[0-9]{1,19}")
 
@@ -193,6 +193,9 @@ def check_begin(data: bytes, limits: Limits = _DEFAULT_LIMITS, checked: int = 0)
         raise HeadError(400, "This is not an HTTP request.")
     if data.count(b"\n", checked) != data.count(b"\r\n", max(0, checked - 1)):
         raise HeadError(400, "A line of your request does not end with CR LF.")
+    # Who speaks HTTP/0.9, or something else, hears of it after one line and not after a time-out.
+    if 0 <= data.find(b"\n", checked) == data.find(b"\n") and _REQUEST_LINE.match(data) is None:
+        _refuse_request_line(data)
 
 
 def too_large(limits: Limits) -> HeadError:

@@ -128,6 +128,13 @@ def test_how_a_body_is_framed(fields: tuple[bytes, ...], length: int | None, chu
         (head(b"GET / HTTP/1.1", b"Host: a b"), 400),
         (head(b"GET / HTTP/1.1", b"Host: a/b"), 400),
         (head(b"GET / HTTP/1.1", b"Host: u@a"), 400),
+        (head(b"GET / HTTP/1.1", b"Host: a:80:80"), 400),
+        (head(b"GET / HTTP/1.1", b"Host: a:x"), 400),
+        (head(b"GET / HTTP/1.1", b"Host: a:123456"), 400),
+        (head(b"GET / HTTP/1.1", b"Host: ::1"), 400),
+        (head(b"GET / HTTP/1.1", b"Host: [::1"), 400),
+        (head(b"GET / HTTP/1.1", b"Host: [::1]x"), 400),
+        (head(b"GET http://a:b/x HTTP/1.1", b"Host: h"), 400),
         # Lengths.
         (get(b"Content-Length: 3", b"Content-Length: 3"), 400),
         (get(b"Content-Length: 3", b"content-length: 4"), 400),
@@ -228,7 +235,18 @@ def test_http_1_0_needs_no_host_and_cannot_expect() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x16\x03\x01\x02\x00", b" GET", b"\x00", b"GET / HTTP/1.1\nHost", b"G" * 65536, b"1"],
+    [
+        b"\x16\x03\x01\x02\x00",
+        b" GET",
+        b"\x00",
+        b"GET / HTTP/1.1\nHost",
+        b"G" * 65536,
+        b"1",
+        b"GET /\r\n",
+        b"EHLO gate.test\r\n",
+        b"GET / HTTP/1.1 \r\nHost: h",
+        b"SSH-2.0-x\r\n",
+    ],
 )
 def test_what_cannot_become_a_head_is_refused_early(data: bytes) -> None:
     with pytest.raises(HeadError):
@@ -282,3 +300,11 @@ def test_a_changed_byte_never_hides_a_line(data: st.DataObject) -> None:
 def test_unknown_expectations_are_passed_over(value):
     """As S3 does; RFC 9110 only allows 417."""
     assert not parse_head(head(b"GET / HTTP/1.1", b"Host: h", b"Expect: " + value)).expect_continue
+
+
+@pytest.mark.parametrize(
+    "host", [b"", b"h", b"h:", b"h:65535", b"[::1]", b"[::ffff:1.2.3.4]:80", b"a_b.%41"]
+)
+def test_hosts(host):
+    found = parse_head(head(b"GET / HTTP/1.1", b"Host: " + host))
+    assert found.host == host
