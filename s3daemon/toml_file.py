@@ -11,6 +11,8 @@ from typing import Any
 import attrs
 
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+# Strings and comments, so that what is in them is passed over, and braces.
+_TOKENS = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|#.*|\{""")
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 
 
@@ -50,6 +52,25 @@ class Document:
     content: Mapping[str, Any]
     _lines: Sequence[str] = attrs.field(repr=False)
 
+    def where_item(self, path: Sequence[str], occurrence: int, item: int) -> str:
+        """``file:line`` of a table in a list, or of the list when that cannot be told.
+
+        :param path: table names and then the key of the list.
+        :param occurrence: which one of an array of tables, from 0.
+        :param item: which one in the list, from 0.
+        """
+        where = self.where(path, occurrence)
+        start = int(where.rpartition(":")[2])
+        seen = 0
+        for number, line in enumerate(self._lines[start - 1 :], start):
+            table = _table(line)
+            if table and table != tuple(path):
+                break
+            seen += 1 if table else _TOKENS.findall(line).count("{")
+            if seen > item:
+                return f"{self.name}:{number}"
+        return where
+
     def where(self, path: Sequence[str], occurrence: int = 0) -> str:
         """``file:line`` of a setting, or of its table when the line cannot be told.
 
@@ -61,10 +82,10 @@ class Document:
         seen = -1
         fallback = 1
         for number, line in enumerate(self._lines, 1):
-            header = _HEADER.match(line)
-            if header is not None and "=" not in line:
-                current = _names(header[1])
-                if current == tuple(path):
+            header = _table(line)
+            if header:
+                current = header
+                if current == tuple(path) and max(seen, 0) == occurrence:
                     return f"{self.name}:{number}"
                 if current == table:
                     seen += 1
@@ -82,6 +103,12 @@ class Document:
             if written and written == table[: len(written)]:
                 fallback = number
         return f"{self.name}:{fallback}"
+
+
+def _table(line: str) -> tuple[str, ...]:
+    """The name of the table that begins on this line; empty where none does."""
+    header = _HEADER.match(line)
+    return () if header is None or "=" in line else _names(header[1])
 
 
 def _names(dotted: str) -> tuple[str, ...]:

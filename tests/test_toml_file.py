@@ -54,6 +54,48 @@ def test_where(path: list[str], occurrence: int, line: int) -> None:
     assert parse(TEXT, "f.toml").where(path, occurrence) == f"f.toml:{line}"
 
 
+ITEMS = """\
+[[user]]
+name = "a"
+keys = [{ k = "{" }, { k = '{' },  # {
+    { k = 1 },
+
+    { k = 2 },
+]
+[[user]]
+name = "b"
+[[user.keys]]
+k = 1
+[[user.keys]]
+k = 2
+[[user]]
+[[user.keys]]
+k = 3
+[[user]]
+keys = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("occurrence", "item", "line"),
+    [
+        (0, 0, 3),
+        (0, 1, 3),
+        (0, 2, 4),
+        (0, 3, 6),
+        (0, 4, 3),
+        (1, 0, 10),
+        (1, 1, 12),
+        (1, 2, 10),
+        (2, 0, 15),
+        (3, 0, 18),
+    ],
+)
+def test_where_in_a_list(occurrence: int, item: int, line: int) -> None:
+    found = parse(ITEMS, "f.toml").where_item(["user", "keys"], occurrence, item)
+    assert found == f"f.toml:{line}"
+
+
 @pytest.mark.parametrize(
     ("data", "line", "says"),
     [

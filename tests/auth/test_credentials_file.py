@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ name = "alice"
 id = "0f3a"
 display_name = "Alice A."
 keys = [
-    { access_key = "AK1", secret_key = "first secret" },
-    { access_key = "AK2", secret_key = "second secret" },
+    { access_key = "AK1", secret_key = "first-secret" },
+    { access_key = "AK2", secret_key = "second-secret" },
 ]
 
 [[user]]
@@ -36,7 +37,7 @@ def write(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
 def test_users(tmp_path: Path) -> None:
     alice, bob = load(write(tmp_path, TEXT))
     assert alice.identity == Identity("0f3a", "alice", "Alice A.")
-    assert alice.keys == {"AK1": Key("first secret"), "AK2": Key("second secret")}
+    assert alice.keys == {"AK1": Key("first-secret"), "AK2": Key("second-secret")}
     assert bob.identity == Identity("bob", "bob", "bob")
     assert bob.keys == {}
 
@@ -71,7 +72,96 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+FULL = """\
+[[user]]
+name = "carol"
+email = "carol@example.com"
+uid = 1001
+gid = 1002
+groups = [100, 0]
+scopes = ["photos", "logs/carol/", "top:folder/a b"]
+read_only = true
+enabled = false
+keys = [
+    { access_key = "AK1", secret_key = "hush-hush", status = "inactive" },
+    { access_key = "AK2", secret_key = "hush-hush", expires = 2026-01-01T01:00:00+01:00 },
+    { access_key = "user@example.com+x=", secret_key = "a/b+c=d#e" },
+]
+"""
+
+
+def test_everything_that_can_be_said_of_a_user(tmp_path: Path) -> None:
+    (carol,) = load(write(tmp_path, FULL))
+    assert carol.identity == Identity(
+        "carol",
+        "carol",
+        "carol",
+        "carol@example.com",
+        1001,
+        1002,
+        (100, 0),
+        True,
+        ("photos", "logs/carol/", "top:folder/a b"),
+    )
+    assert not carol.enabled
+    assert carol.keys == {
+        "AK1": Key("hush-hush", active=False),
+        "AK2": Key("hush-hush", expires=1_767_225_600.0),
+        "user@example.com+x=": Key("a/b+c=d#e"),
+    }
+
+
+@pytest.mark.parametrize(("mode", "fine"), [(0o440, True), (0o400, True), (0o444, False)])
+def test_a_file_in_a_directory_that_keeps_others_out(tmp_path: Path, mode: int, fine: bool) -> None:
+    file = write(tmp_path, TEXT, mode)
+    if fine:
+        assert len(load(file, kept=True)) == 2
+    else:
+        with pytest.raises(SettingError, match="others than its owner"):
+            load(file, kept=True)
+
+
+@pytest.mark.parametrize("mode", [0o460, 0o450])
+def test_a_group_may_never_write(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(SettingError, match="others than its owner"):
+        load(write(tmp_path, TEXT, mode), kept=True)
+
+
+def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, TEXT)
+    owner = file.stat().st_uid
+    real = os.fstat
+
+    def fstat(fd: int) -> os.stat_result:
+        return os.stat_result((*real(fd)[:4], 4321, *real(fd)[5:]))
+
+    monkeypatch.setattr("s3daemon.auth.credentials_file.os.fstat", fstat)
+    with pytest.raises(SettingError, match=f"user with number 4321.*chown {owner} {file}"):
+        load(file)
+
+
+def test_a_link_is_followed_and_its_end_judged(tmp_path: Path) -> None:
+    file = write(tmp_path, TEXT)
+    link = tmp_path / "link.toml"
+    link.symlink_to(file)
+    assert len(load(link)) == 2
+    file.chmod(0o644)
+    with pytest.raises(SettingError, match=f"chmod 600 {link}"):
+        load(link)
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(SettingError, match="no regular file"):
+        load(tmp_path / "pipe")
+
+
 ALICE = '[[user]]\nname = "alice"\n'
+PAIR = "access_key = 'AK1', secret_key = 'hush-hush'"
+
+
+def pairs(*those: str) -> str:
+    return ALICE + "keys = [\n" + "".join(f"  {{ {one} }},\n" for one in those) + "]\n"
 
 
 @pytest.mark.parametrize(
@@ -85,29 +175,53 @@ ALICE = '[[user]]\nname = "alice"\n'
         ("[[user]]\nname = ''\n", 2, "user.name", "text of"),
         ('[[user]]\nname = "a\\nb"\n', 2, "user.name", "on one line"),
         (ALICE + "nick = 'al'\n", 3, "user.nick", "is unknown"),
+        (ALICE + "email = 'al'\n", 3, "user.email", "an address such as"),
+        (ALICE + "email = 'a@b@c'\n", 3, "user.email", "an address such as"),
+        (ALICE + "email = 1\n", 3, "user.email", "an address such as"),
+        (ALICE + "enabled = 1\n", 3, "user.enabled", "has to be true or false"),
+        (ALICE + "read_only = 'yes'\n", 3, "user.read_only", "has to be true or false"),
+        (ALICE + "uid = true\n", 3, "user.uid", "has to be a number from 0"),
+        (ALICE + "uid = -1\n", 3, "user.uid", "has to be a number from 0"),
+        (ALICE + "gid = 4294967295\n", 3, "user.gid", "has to be a number from 0"),
+        (ALICE + "groups = 1\n", 3, "user.groups", "a list of numbers"),
+        (ALICE + "groups = ['staff']\n", 3, "user.groups", "a list of numbers"),
+        (ALICE + "scopes = 'photos'\n", 3, "user.scopes", "a list of buckets"),
+        (ALICE + "scopes = ['/photos']\n", 3, "user.scopes", "a list of buckets"),
+        (ALICE + "scopes = ['']\n", 3, "user.scopes", "a list of buckets"),
         (ALICE + "keys = 'hush'\n", 3, "user.keys", "has to be a list of"),
-        (ALICE + "keys = ['hush']\n", 3, "user.keys", "has to be a list of"),
-        (ALICE + "keys = [{access_key = 'k'}]\n", 3, "user.keys", "has to be a list of"),
+        (ALICE + "keys = ['hush']\n", 3, "user.keys[0]", "has to be a list of"),
+        (pairs(PAIR, "access_key = 'k'"), 5, "user.keys[1].access_key", "3 to 128 of"),
+        (pairs("access_key = 'a/key'"), 4, "user.keys[0].access_key", "3 to 128 of"),
+        (pairs("access_key = 'a key'"), 4, "user.keys[0].access_key", "3 to 128 of"),
+        (pairs("access_key = 'AK1'"), 4, "user.keys[0].secret_key", "8 to 256 characters"),
         (
-            ALICE + "keys = [{access_key = 'k k', secret_key = 'hush'}]\n",
-            3,
-            "user.keys",
-            "has to be a list of",
+            pairs("access_key = 'AK1', secret_key = 'hush'"),
+            4,
+            "user.keys[0].secret_key",
+            "8 to 256 characters",
         ),
         (
-            ALICE + "keys = [{access_key = 'k', secret_key = ''}]\n",
-            3,
-            "user.keys",
-            "has to be a list of",
+            pairs("access_key = 'AK1', secret_key = 'hush-hush '"),
+            4,
+            "user.keys[0].secret_key",
+            "without blanks",
         ),
         (
-            ALICE
-            + "keys = [{access_key = 'k', secret_key = 'hush'},"
-            + "{access_key = 'k', secret_key = 'hush'}]\n",
-            3,
-            "user.keys",
-            "names the access key 'k' twice",
+            pairs(f"{PAIR}, expiry = 2026-01-01T00:00:00Z"),
+            4,
+            "user.keys[0].expiry",
+            "did you mean 'expires'?",
         ),
+        (
+            pairs(f"{PAIR}, expires = '2026-01-01T00:00:00Z'"),
+            4,
+            "user.keys[0].expires",
+            "such as 2027-01-31T12:00:00Z",
+        ),
+        (pairs(f"{PAIR}, expires = 2026-01-01T00:00:00"), 4, "user.keys[0].expires", "offset"),
+        (pairs(f"{PAIR}, expires = 2026-01-01"), 4, "user.keys[0].expires", "offset"),
+        (pairs(f"{PAIR}, status = 'off'"), 4, "user.keys[0].status", '"active" or "inactive"'),
+        (pairs(PAIR, PAIR), 5, "user.keys[1].access_key", "names 'AK1' twice"),
         (ALICE + "\n[[user]]\nname = 'bob'\nkeys = 1\n", 6, "user.keys", "has to be a list of"),
     ],
 )
@@ -121,15 +235,21 @@ def test_what_is_refused(tmp_path: Path, text: str, line: int, key: str, says: s
 
 
 @pytest.mark.parametrize(
-    ("second", "key"),
+    ("second", "line", "key"),
     [
-        ("name = 'alice'\n", "user.name"),
-        ("name = 'bob'\nid = 'alice'\n", "user.id"),
-        ("name = 'bob'\nkeys = [{access_key = 'k', secret_key = 's'}]\n", "user.keys"),
+        ("name = 'alice'\n", 6, "user.name"),
+        ("name = 'bob'\nid = 'alice'\n", 7, "user.id"),
+        ("name = 'bob'\nemail = 'A@example.com'\n", 7, "user.email"),
+        (f"name = 'bob'\nkeys = [{{{PAIR}}}]\n", 7, "user.keys"),
     ],
 )
-def test_what_may_stand_there_once(tmp_path: Path, second: str, key: str) -> None:
-    text = ALICE + "keys = [{access_key = 'k', secret_key = 's'}]\n[[user]]\n" + second
+def test_what_may_stand_there_once(tmp_path: Path, second: str, line: int, key: str) -> None:
+    text = ALICE + f"email = 'a@example.com'\nkeys = [{{{PAIR}}}]\n[[user]]\n" + second
     with pytest.raises(SettingError, match="stands there twice") as caught:
         load(write(tmp_path, text))
     assert caught.value.key == key
+    assert caught.value.where == f"{tmp_path}/users.toml:{line}"
+
+
+def test_no_address_is_no_address_twice(tmp_path: Path) -> None:
+    assert len(load(write(tmp_path, ALICE + "[[user]]\nname = 'bob'\nemail = ''\n"))) == 2
