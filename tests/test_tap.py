@@ -213,7 +213,7 @@ def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
         running.send_signal(signal.SIGHUP)
         assert "users.toml:" in read_until(running, "stay as they were")
         users.write_text(
-            '[[user]]\nname = "bob"\nkeys = [{access_key = "AK", secret_key = "secret"}]\n'
+            '[[user]]\nname = "bob"\nkeys = [{access_key = "AK", secret_key = "secret-key"}]\n'
         )
         running.send_signal(signal.SIGHUP)
         read_until(running, "new: bob")
