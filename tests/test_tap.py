@@ -189,14 +189,15 @@ def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
     root.mkdir()
     users.touch(mode=0o600)
     users.write_text(
-        '[[user]]\nname = "alice"\nid = "a"\nkeys = [{access_key = "AK", secret_key = "secret"}]\n'
+        '[[user]]\nname = "alice"\nid = "a"\n'
+        'keys = [{access_key = "AK1", secret_key = "sesame-8"}]\n'
     )
     with process(
         f"--root={root}", f"--credentials={users}", "--listen=tcp:0:interface=127.0.0.1"
     ) as running:
         port = int(read_until(running, "listening on 127.0.0.1:").rpartition(":")[2])
         client = http.client.HTTPConnection("127.0.0.1", port)
-        signer = Signer("AK", "secret", now=time.time())
+        signer = Signer("AK1", "sesame-8", now=time.time())
 
         def ask(method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
             signed = signer.headers(method, path, body=body, host=f"127.0.0.1:{port}")
@@ -209,11 +210,11 @@ def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
         assert (root / "first" / "key").read_bytes() == b"content"
         assert ask("GET", "/first/key") == (200, b"content")
 
-        users.write_text('[[user]]\nname = "Alice"\nid = "a"\nkeys = [{access_key = "AK",')
+        users.write_text('[[user]]\nname = "Alice"\nid = "a"\nkeys = [{access_key = "AK1",')
         running.send_signal(signal.SIGHUP)
         assert "users.toml:" in read_until(running, "stay as they were")
         users.write_text(
-            '[[user]]\nname = "bob"\nkeys = [{access_key = "AK", secret_key = "secret-key"}]\n'
+            '[[user]]\nname = "bob"\nkeys = [{access_key = "AK1", secret_key = "sesame-8"}]\n'
         )
         running.send_signal(signal.SIGHUP)
         read_until(running, "new: bob")
