@@ -14,7 +14,7 @@ import attrs
 
 from s3daemon import config_kinds as kinds
 from s3daemon.config_kinds import Kind, option
-from s3daemon.config_listen import LISTEN, is_local
+from s3daemon.config_listen import LISTEN, absolute, parse
 from s3daemon.toml_file import Document, SettingError, decode, nearest
 from s3daemon.wire.message import Personality
 
@@ -227,6 +227,11 @@ def _from_document(
                 raise SettingError(where, f"{section}.{key}", f"is unknown; {nearest(key, known)}")
             if (section, key) in _PATHS and isinstance(value, str) and value:
                 value = str(directory.absolute() / value)
+            if (section, key) == ("server", "listen") and isinstance(value, list):
+                value = [
+                    absolute(one, directory.absolute()) if isinstance(one, str) else one
+                    for one in value
+                ]
             found[section, key] = (value, where)
     return found
 
@@ -261,7 +266,7 @@ def _check(config: Config, given: Given) -> None:
 
     if not config.store.root.is_absolute():
         refuse("store", "root", "is missing: say which directory holds the buckets (--root DIR)")
-    remote = [listen for listen in config.server.listen if not is_local(listen)]
+    remote = [listen for listen in config.server.listen if not parse(listen).is_local]
     if config.auth.mode == "simple" and remote and not config.auth.allow_remote_simple:
         refuse(
             "server",

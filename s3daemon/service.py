@@ -13,6 +13,7 @@ or to the end of their time, the sweep, the threads, the store.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -40,9 +41,9 @@ from s3daemon.http.limits import Limits, Timeouts
 from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.ops.descriptors import raise_limit
-from s3daemon.ops.hangup import HangUp
+from s3daemon.ops.hangup import HangUp, Reloadable
 from s3daemon.ops.janitor import Janitor
-from s3daemon.ops.listening import Listeners
+from s3daemon.ops.listening import Listeners, Place
 from s3daemon.ops.readiness import RootCheck
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
@@ -109,8 +110,9 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
     :param kind: what to make the root of.
     :raises s3daemon.store.posix.probe.ProbeError: the root cannot hold a store.
     :raises s3daemon.toml_file.SettingError: something is wrong in the credentials file, or there is
-        none where one is needed.
+        none where one is needed, or with the key or certificate of a TLS listener.
     """
+    places = [Place.of(listen, time.time) for listen in config.server.listen]
     users = _users(config)
     directory = Directory(users)
     store = PosixStore(config.store.root, config.durability)
@@ -121,7 +123,7 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
     root = kind()
     children: list[tuple[str, Service]] = [
         ("storage", Storage(store, [light, heavy, sweeping], reactor)),
-        ("hang-up", HangUp(_reader(config), directory, light, reactor)),
+        ("hang-up", HangUp(_reloads(config, directory, places), light, reactor)),
     ]
     if config.store.multipart_expiry:
         janitor = Janitor(
@@ -134,9 +136,7 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
             min(FIRST_SWEEP, config.store.sweep_interval),
         )
         children.append(("janitor", janitor))
-    children.append(
-        ("listeners", Listeners(reactor, factory, config.server.listen, config.server.drain))
-    )
+    children.append(("listeners", Listeners(reactor, factory, places, config.server.drain)))
     for name, child in children:
         child.setName(name)
         child.setServiceParent(root)
@@ -218,6 +218,15 @@ def _users(config: Config) -> tuple[User, ...]:
 def _reader(config: Config) -> Any:
     file = config.auth.credentials
     return (lambda: credentials_file.load(file)) if file.is_absolute() else None
+
+
+def _reloads(config: Config, directory: Directory, places: Sequence[Place]) -> list[Reloadable]:
+    """What SIGHUP has read again."""
+    found = [place.reloadable for place in places if place.reloadable is not None]
+    reader = _reader(config)
+    if reader is not None:
+        found.append(Reloadable("credentials", reader, directory.replace))
+    return found
 
 
 def _announce(config: Config, store: PosixStore, users: tuple[User, ...]) -> None:

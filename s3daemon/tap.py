@@ -11,6 +11,7 @@ from twisted.python import usage
 
 from s3daemon import config as configuration
 from s3daemon.config import Config
+from s3daemon.config_listen import absolute
 from s3daemon.ops import logformat
 from s3daemon.ops.listening import CannotStart
 from s3daemon.service import Root, build
@@ -91,7 +92,9 @@ class Options(usage.Options):
                     value = str(Path(value).absolute())
                 given[setting] = (value, f"--{name}")
         if self._listen:
-            given["server", "listen"] = (self._listen, "--listen")
+            here = Path.cwd()
+            listen = [absolute(description, here) for description in self._listen]
+            given["server", "listen"] = (listen, "--listen")
         file = self["config"]
         try:
             self.config = configuration.load(None if file is None else Path(file), given)

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3daemon import config, config_kinds
-from s3daemon.config_listen import arguments, is_local, with_backlog
 from s3daemon.toml_file import SettingError
 from s3daemon.wire.message import Personality
 
@@ -205,54 +204,3 @@ def test_a_size_that_is_shown_reads_the_same(size: int) -> None:
 def test_text_that_is_shown_reads_the_same(text: str) -> None:
     kind = config_kinds.text("(?s:.*)", "text")
     assert kind.read(_tables(kind, text)) == text
-
-
-# ---------------------------------------------------------------- listen
-
-
-@pytest.mark.parametrize(
-    ("description", "local"),
-    [
-        ("tcp:39999:interface=127.0.0.1", True),
-        ("tcp:interface=127.0.0.1:port=39999", True),
-        ("tcp:39999:127.0.0.1", True),
-        ("tcp:39999:interface=127.9.9.9", True),
-        ("tcp:39999:interface=localhost", True),
-        (r"tcp6:39999:interface=\:\:1", True),
-        (r"tcp:39999:interface=\:\:1", True),
-        ("ssl:443:key.pem:cert.pem:SSLv23_METHOD:127.0.0.1", True),
-        ("unix:/run/s3gate.sock", True),
-        ("tcp:39999", False),
-        ("tcp:39999:interface=0.0.0.0", False),
-        ("tcp:39999:interface=10.0.0.1", False),
-        ("tcp:39999:interface=", False),
-        ("tcp:39999:interface=example.com", False),
-        (r"tcp6:39999:interface=\:\:", False),
-        ("ssl:443:privateKey=k:interface=10.1.1.1", False),
-        ("systemd:domain=INET:index=0", False),
-        ("haproxy:tcp:39999", False),
-    ],
-)
-def test_who_can_reach_it(description: str, local: bool) -> None:
-    assert is_local(description) is local
-
-
-def test_a_backslash_takes_the_meaning_from_the_next_character() -> None:
-    assert arguments(r"a:b\:c:d\=e:f=g=h") == (["a", "b:c", "d=e"], {"f": "g=h"})
-
-
-@pytest.mark.parametrize(
-    ("description", "adds"),
-    [
-        ("tcp:1", True),
-        ("tcp:1:interface=127.0.0.1", True),
-        (r"tcp6:1:interface=\:\:1", True),
-        ("ssl:1:privateKey=k", True),
-        ("tcp:1:127.0.0.1:10", False),
-        ("tcp:1:backlog=10", False),
-        ("unix:/run/s", False),
-        ("systemd:domain=INET:index=0", False),
-    ],
-)
-def test_the_queue_of_connections(description: str, adds: bool) -> None:
-    assert with_backlog(description, 7) == description + (":backlog=7" if adds else "")

@@ -66,7 +66,7 @@ def test_settings_reach_their_places(tmp_path: Path) -> None:
     )
     listeners: Any = root.getServiceNamed("listeners")
     assert listeners.drain == 5
-    assert listeners.descriptions == ("tcp:7:interface=127.0.0.1",)
+    assert [place.listen.description for place in listeners.places] == ["tcp:7:interface=127.0.0.1"]
     factory = listeners._factory
     assert isinstance(factory, S3Factory)
     timeouts = factory.timeouts
@@ -103,8 +103,8 @@ def test_users_are_known_from_the_start(tmp_path: Path) -> None:
     users.touch(mode=0o600)
     users.write_text('[[user]]\nname = "alice"\nid = "0f"\n')
     hang_up: Any = build(tmp_path, auth={"credentials": str(users)}).getServiceNamed("hang-up")
-    directory: Directory = hang_up._directory
-    assert directory.display_name("0f") == "alice"
+    (credentials,) = hang_up._reloads
+    assert credentials.use(()) == ["gone: alice"]
 
 
 # ---------------------------------------------------------------- the end

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import s3daemon
 from s3daemon import config
 from s3daemon.ops import first_run
+from s3daemon.ops.listening import Place
 from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.toml_file import SettingError
 
@@ -62,7 +64,11 @@ def _version(options: argparse.Namespace) -> int:
 
 
 def _check_config(options: argparse.Namespace) -> int:
-    print(config.describe(config.load(options.file)), end="")
+    settings = config.load(options.file)
+    for listen in settings.server.listen:
+        # Reads certificates and keys; what cannot be used is an error.
+        Place.of(listen, time.time)
+    print(config.describe(settings), end="")
     return 0
 
 

@@ -6,7 +6,7 @@ Without a handler the signal ends the process, which a supervisor may take for a
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -16,20 +16,31 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from s3daemon.auth.users import Directory, User
 from s3daemon.streams.pool import IPool
 from s3daemon.toml_file import SettingError
 
 
-@attrs.define(eq=False)
-class HangUp(Service):
-    """Reads the credentials again when the signal comes; what is wrong in them changes nothing.
+@attrs.frozen
+class Reloadable:
+    """Something that may change while the daemon runs.
 
-    :ivar load: blocking; the users as they are now; None where there is no file.
+    :ivar what: its name in the log, a plural.
+    :ivar load: blocking; what is there now.  Raises SettingError when it cannot be used.
+    :ivar use: takes what was loaded, on the reactor's thread, and tells what has changed.
     """
 
-    _load: Callable[[], tuple[User, ...]] | None
-    _directory: Directory
+    what: str
+    load: Callable[[], Any]
+    use: Callable[[Any], Sequence[str]]
+
+
+@attrs.define(eq=False)
+class HangUp(Service):
+    """Reads everything again when the signal comes; each for itself, and what is wrong in one
+    changes nothing of it.
+    """
+
+    _reloads: Sequence[Reloadable]
     _pool: IPool
     _reactor: IReactorFromThreads
     _install: Callable[[int, Any], Any] = signal.signal
@@ -50,24 +61,30 @@ class HangUp(Service):
         # A handler may run between any two instructions: the work is for the reactor.
         self._reactor.callFromThread(self.reload)
 
-    def reload(self) -> Deferred[None] | None:
-        """Read the credentials now."""
-        if self._load is None:
-            self._log.info("SIGHUP: there is no credentials file to read again")
-            return None
-        return self._pool.run(self._load).addCallbacks(self._use, self._keep)
+    def reload(self) -> list[Deferred[None]]:
+        """Read everything now; one Deferred for each thing that is read."""
+        if not self._reloads:
+            self._log.info("SIGHUP: there is nothing to read again, no credentials and no keys")
+        return [self._read(one) for one in self._reloads]
 
-    def _use(self, users: tuple[User, ...]) -> None:
-        changes = self._directory.replace(users)
+    def _read(self, one: Reloadable) -> Deferred[None]:
+        loaded = self._pool.run(one.load)
+        return loaded.addCallback(self._use, one).addErrback(self._keep, one)
+
+    def _use(self, found: Any, one: Reloadable) -> None:
+        changes = one.use(found)
         self._log.info(
-            "SIGHUP: credentials read again, {changes}",
+            "SIGHUP: {what} read again, {changes}",
+            what=one.what,
             changes="; ".join(changes) or "nothing has changed",
         )
 
-    def _keep(self, failure: Failure) -> None:
+    def _keep(self, failure: Failure, one: Reloadable) -> None:
         if isinstance(failure.value, SettingError):
             self._log.error(
-                "SIGHUP: the credentials stay as they were: {problem}", problem=failure.value
+                "SIGHUP: the {what} stay as they were: {problem}",
+                what=one.what,
+                problem=failure.value,
             )
         else:
-            self._log.failure("SIGHUP: the credentials stay as they were", failure)
+            self._log.failure("SIGHUP: the {what} stay as they were", failure, what=one.what)

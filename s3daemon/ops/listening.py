@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import attrs
@@ -16,7 +19,9 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from s3daemon.config_listen import with_backlog
+from s3daemon.config_listen import Listen, parse
+from s3daemon.ops.hangup import Reloadable
+from s3daemon.ops.tls import Certificates, TlsFactory, load
 
 #: Connections that may wait to be accepted; the kernel takes less where it is told to
 #: (net.core.somaxconn).
@@ -37,18 +42,52 @@ class IDrainable(Protocol):
         """End all connections now."""
 
 
+@attrs.frozen
+class Place:
+    """Where to listen, and as whom.
+
+    :ivar certificates: of a TLS listener; None for others.
+    """
+
+    listen: Listen
+    certificates: Certificates | None = None
+
+    @classmethod
+    def of(cls, description: str, now: Callable[[], float]) -> Place:
+        """What a description says; reads the files of a TLS listener, which blocks.
+
+        :param now: seconds since the epoch.
+        :raises ValueError: it is no description.
+        :raises SettingError: the files cannot be used.
+        """
+        listen = parse(description)
+        return cls(listen, None if listen.tls is None else Certificates(listen.tls, now))
+
+    @property
+    def reloadable(self) -> Reloadable | None:
+        """What may change here while the daemon runs."""
+        certificates = self.certificates
+        if certificates is None:
+            return None
+        return Reloadable(
+            f"certificates of {self.listen.description!r}",
+            partial(load, certificates.files),
+            certificates.use,
+        )
+
+
 @attrs.define(eq=False)
 class Listeners(Service):
-    """Listens on every endpoint, or on none.
+    """Listens everywhere, or nowhere.
 
-    :ivar descriptions: Twisted endpoint descriptions.
+    :ivar places: where.
     :ivar drain: seconds that the requests under way are given at the end.
     :ivar ports: what is open.
     """
 
     _reactor: Any  # IReactorTime, and whatever the endpoints need
     _factory: Any  # IProtocolFactory and IDrainable; interfaces cannot be joined in a type
-    descriptions: Sequence[str]
+    places: Sequence[Place]
     drain: float
     ports: list[IListeningPort] = attrs.field(factory=list)
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.listen"))
@@ -61,23 +100,27 @@ class Listeners(Service):
         :raises CannotStart: an endpoint is not understood, or cannot be listened on.
         """
         Service.privilegedStartService(self)
+        for place in self.places:
+            self.ports.append(self._open(place))
+
+    def _open(self, place: Place) -> IListeningPort:
+        description = place.listen.description
         factory: IProtocolFactory = self._factory
-        for description in self.descriptions:
-            try:
-                endpoint = serverFromString(self._reactor, with_backlog(description, BACKLOG))
-                opened = endpoint.listen(factory)
-            except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
-                raise CannotStart(
-                    f"cannot make sense of listen = {description!r}: {error}"
-                ) from error
-            # Endpoints of this machine open at once; the result is there.
-            got: list[IListeningPort | Failure] = []
-            opened.addBoth(got.append)
-            if not got:
-                raise CannotStart(f"{description!r} is not an endpoint that opens at once")
-            if isinstance(got[0], Failure):
-                raise CannotStart(_why(description, got[0].value))
-            self.ports.append(got[0])
+        if place.certificates is not None:
+            factory = TlsFactory(place.certificates, factory)
+        try:
+            endpoint = serverFromString(self._reactor, place.listen.socket(BACKLOG))
+            opened = endpoint.listen(factory)
+        except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+            raise CannotStart(_why(description, error)) from error
+        # Endpoints of this machine open at once; the result is there.
+        got: list[IListeningPort | Failure] = []
+        opened.addBoth(got.append)
+        if not got:
+            raise CannotStart(f"server.listen: {description!r} does not open at once")
+        if isinstance(got[0], Failure):
+            raise CannotStart(_why(description, got[0].value))
+        return got[0]
 
     def startService(self) -> None:
         """Say where we listen."""
@@ -114,14 +157,25 @@ async def _stopped(port: IListeningPort) -> None:
         await stopping
 
 
+#: errno -> what to do about it.
+_ADVICE = MappingProxyType(
+    {
+        errno.EADDRINUSE: "stop the program that has it, or choose another port in server.listen",
+        errno.EADDRNOTAVAIL: "this machine has no such address: see interface= in server.listen",
+        errno.EACCES: "ports below 1024 need the right to them (CAP_NET_BIND_SERVICE), and sockets"
+        " a directory in which the daemon may write",
+        errno.ENOENT: "the directory of the socket has to exist",
+    }
+)
+
+
 def _why(description: str, error: BaseException | None) -> str:
-    if isinstance(error, CannotListenError):
-        reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
-        return (
-            f"cannot listen on {description!r}: {reason}."
-            "  Stop the program that has the port, or choose another one"
-        )
-    return f"cannot listen on {description!r}: {error}"
+    cause: object = error.socketError if isinstance(error, CannotListenError) else error
+    reason, advice = str(cause), ""
+    if isinstance(cause, OSError) and cause.errno is not None:
+        reason = cause.strerror or reason
+        advice = _ADVICE.get(cause.errno, "")
+    return f"cannot listen on {description!r}: {reason}" + (f"; {advice}" if advice else "")
 
 
 def shown(address: object) -> str:

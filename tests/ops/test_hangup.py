@@ -10,7 +10,7 @@ from twisted.logger import LogLevel, capturedLogs
 
 from s3daemon.auth.identity import Identity
 from s3daemon.auth.users import Directory, Key, User
-from s3daemon.ops.hangup import HangUp
+from s3daemon.ops.hangup import HangUp, Reloadable
 from s3daemon.streams.pool import SynchronousPool
 from s3daemon.toml_file import SettingError
 
@@ -41,10 +41,16 @@ class Reactor(MemoryReactorClock):
         self.from_threads.append(call)
 
 
+def credentials(load: Any, directory: Directory) -> Reloadable:
+    return Reloadable("credentials", load, directory.replace)
+
+
 def test_the_signal_is_taken_and_given_back() -> None:
     signals, reactor = Signals(), Reactor()
     directory = Directory()
-    service = HangUp(lambda: (ALICE,), directory, SynchronousPool(), reactor, signals)
+    service = HangUp(
+        [credentials(lambda: (ALICE,), directory)], SynchronousPool(), reactor, signals
+    )
     service.startService()
     signals.handler(signal.SIGHUP, None)
     assert directory.find("k") is None, "the handler itself must not do the work"
@@ -55,7 +61,7 @@ def test_the_signal_is_taken_and_given_back() -> None:
 
 
 def reload(load: Any, directory: Directory) -> list[Any]:
-    service = HangUp(load, directory, SynchronousPool(), Reactor(), Signals())
+    service = HangUp([credentials(load, directory)], SynchronousPool(), Reactor(), Signals())
     with capturedLogs() as events:
         service.reload()
     return list(events)
@@ -87,6 +93,20 @@ def test_a_bug_changes_nothing() -> None:
     assert directory.find("k") == (ALICE, Key("hush"))
 
 
-def test_without_a_file_there_is_nothing_to_read() -> None:
-    (event,) = reload(None, Directory())
-    assert "no credentials file" in event["log_format"]
+def test_what_is_wrong_in_one_keeps_no_other() -> None:
+    directory = Directory([ALICE])
+    bad = Reloadable("certificates", lambda: _raise(SettingError("f", "", "is wrong")), list)
+    good = credentials(lambda: (BOB,), directory)
+    service = HangUp([bad, good], SynchronousPool(), Reactor(), Signals())
+    with capturedLogs() as events:
+        service.reload()
+    assert [event["log_level"] for event in events] == [LogLevel.error, LogLevel.info]
+    assert directory.find("j") == (BOB, Key("hush"))
+
+
+def test_without_anything_that_changes_there_is_nothing_to_read() -> None:
+    service = HangUp([], SynchronousPool(), Reactor(), Signals())
+    with capturedLogs() as events:
+        service.reload()
+    (event,) = events
+    assert "nothing to read again" in event["log_format"]
