@@ -5,11 +5,15 @@ Source: S3 API reference, "Authenticating requests (AWS signature version 4)"; "
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from s3daemon.wire import dates
 from s3daemon.wire.claim import V4, AccessClaim
 from s3daemon.wire.errors import AccessDenied, RequestTimeTooSkewed
+
+#: How RFC 5322 writes GMT, as clients of version 2 do.
+_OTHER_ZONES = re.compile(r" ([+-]0000|UTC?)\Z")
 
 #: Seconds that the clocks of client and server may be apart.
 MAX_SKEW = 15 * 60
@@ -25,7 +29,7 @@ def request_date(headers: Mapping[str, str]) -> tuple[str, int]:
         sent = headers.get("date", "")
     time = dates.parse_basic(sent)
     if time is None:
-        time = dates.parse_http_date(sent)
+        time = dates.parse_http_date(_OTHER_ZONES.sub(" GMT", sent))
     if time is None or time < 0:
         raise AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
     return sent, time

@@ -126,7 +126,7 @@ def strings_to_sign(request: S3Request, target: bytes, claim: AccessClaim) -> It
         headers.get("content-type", "").strip(),
         date,
         *(
-            f"{name}:{' '.join(headers[name].split())}"
+            f"{name}:{headers[name].strip()}"
             for name in sorted(headers)
             if name.startswith("x-amz-")
         ),
