@@ -76,7 +76,7 @@ def signed(signature: str, **headers: str) -> dict[str, str]:
             "/awsexamplebucket1/photos/puppy.jpg",
             signed(
                 "XbyTlbQdu9Xw5o8P4iMwPktxQd8=",
-                date="Tue, 27 Mar 2007 21:20:27 +0000",
+                date="Tue, 27 Mar 2007 21:20:26 +0000",
             ),
             "s3.test",
         ),
