@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from s3daemon.actions.base import Context
 from s3daemon.wire import errors
@@ -33,12 +34,14 @@ def number(
     default: int,
     lowest: int = 0,
     highest: int = _LARGEST,
+    among: Mapping[str, str] | None = None,
 ) -> int:
     """A whole number among the query parameters; ``default`` where it is missing or empty.
 
+    :param among: where to look instead: the header fields.
     :raises errors.InvalidArgument: it is none, or out of bounds.
     """
-    value = request.query.get(name, "")
+    value = (request.query if among is None else among).get(name, "")
     if not value:
         return default
     if not _NUMBER.fullmatch(value.removeprefix("-")):

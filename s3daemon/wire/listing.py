@@ -9,7 +9,8 @@ stands around them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count, repeat
 from typing import Protocol
 from urllib.parse import quote
 
@@ -136,6 +137,23 @@ def parts(listed: Iterable[ListedPart]) -> str:
             f"<LastModified>{time(part.modified_ns)}</LastModified>"
             f"{_etag(part.etag)}<Size>{part.size}</Size></Part>"
             for part in listed
+        ]
+    )
+
+
+def object_parts(after: int, sizes: Sequence[int], algorithm: str, checksums: Sequence[str]) -> str:
+    """``<Part>`` of each part of an object, as GetObjectAttributes has it.
+
+    :param after: number of the part before the first of these.
+    :param checksums: one for each of the sizes, made with ``algorithm``; or none at all.
+    """
+    sums = [f"<Checksum{algorithm}>{value}</Checksum{algorithm}>" for value in checksums]
+    return "".join(
+        [
+            f"<Part>{checksum}<PartNumber>{number}</PartNumber><Size>{size}</Size></Part>"
+            for number, size, checksum in zip(
+                count(after + 1), sizes, sums or repeat(""), strict=False
+            )
         ]
     )
 

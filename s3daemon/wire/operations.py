@@ -98,6 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("DeleteObject", "DELETE", "object", optional=_VERSION),
     Operation("DeleteObjects", "POST", "bucket", ("delete",)),
     Operation("CopyObject", "PUT", "object", header=_COPY),
+    Operation("GetObjectAttributes", "GET", "object", ("attributes",), _VERSION),
     Operation("GetObjectAcl", "GET", "object", ("acl",), _VERSION),
     Operation("PutObjectAcl", "PUT", "object", ("acl",), _VERSION),
     Operation("PutObjectTagging", "PUT", "object", ("tagging",), _VERSION),
@@ -165,6 +166,7 @@ _AT: Mapping[str, frozenset[str]] = {
 #: Names that select somewhere and have no other meaning elsewhere.
 _SUBRESOURCES = UNSUPPORTED | {
     "acl",
+    "attributes",
     "delete",
     "location",
     "tagging",

@@ -12,7 +12,6 @@ UNSUPPORTED: frozenset[str] = frozenset(
         "accelerate",
         "analytics",
         "annotation",
-        "attributes",
         "cors",
         "encryption",
         "intelligent-tiering",

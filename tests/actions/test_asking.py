@@ -32,6 +32,7 @@ REQUESTS: dict[str, dict[str, Any]] = {name: {} for name in ACTIONS} | {
     "PutBucketAcl": {"headers": {"x-amz-acl": "private"}},
     "PutObjectAcl": {"headers": {"x-amz-acl": "private"}},
     "CopyObject": {"headers": COPY},
+    "GetObjectAttributes": {"headers": {"x-amz-object-attributes": "ETag"}},
     "UploadPart": {"query": PART},
     "UploadPartCopy": {"query": PART, "headers": COPY},
     "ListParts": {"query": {"uploadId": "u"}},
