@@ -126,13 +126,13 @@ class IWriter(Interface):
         :raises OutOfSpace, ReadOnly, Unavailable: nothing was made visible; abort.
         """
 
-    def commit(etag: str) -> ObjectInfo:
+    def commit(etag: str, checksum: Checksum | None = None) -> ObjectInfo:
         """Publish the content with its metadata, atomically, in place of what the key held.
 
         When it returns, the object survives a power cut (durability strict).  ``etag`` is the MD5
-        of the content in hex.  On an error the old object is untouched and the new one is gone,
-        except where only the last sync fails: then the new one is there, whole, and was not
-        acknowledged.
+        of the content in hex, and ``checksum`` is one of the content too.  On an error the old
+        object is untouched and the new one is gone, except where only the last sync fails: then the
+        new one is there, whole, and was not acknowledged.
 
         :raises ObjectExists: create-only, and the key is taken.
         :raises NoSuchBucket: the bucket was deleted meanwhile.
@@ -218,11 +218,13 @@ class IObjects(Interface):
         attributes: Attributes,
         owner: str | None,
         create_only: bool = False,
+        checksum_algorithm: str | None = None,
     ) -> ObjectInfo:
         """Store the source's content under a key, durably and atomically, by the cheapest means.
 
-        The ETag of the result is the MD5 of the content.  Source and target may be the same key;
-        the source's reader stays the caller's to close.
+        The ETag of the result is the MD5 of the content.  With ``checksum_algorithm`` it has a
+        checksum of all its bytes, made with that; without, it has none.  Source and target may be
+        the same key; the source's reader stays the caller's to close.
         """
 
     def set_tags(bucket: str, key: str, tags: tuple[tuple[str, str], ...]) -> ObjectInfo:

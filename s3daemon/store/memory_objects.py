@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from s3daemon.store.interfaces import (
     Attributes,
+    Checksum,
     IObjects,
     IReader,
     IWriter,
@@ -23,6 +24,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.memory_tree import Entries, Folder, Stored, Tree, check_key
 from s3daemon.store.paging import list_objects
+from s3daemon.wire import checksums
 
 
 @implementer(IReader)
@@ -62,11 +64,11 @@ class MemoryWriter:
         """See :meth:`IWriter.write`."""
         self._pieces.extend(bytes(piece) for piece in data)
 
-    def commit(self, etag: str) -> ObjectInfo:
+    def commit(self, etag: str, checksum: Checksum | None = None) -> ObjectInfo:
         """See :meth:`IWriter.commit`."""
         content = b"".join(self._pieces)
         self._pieces = []
-        info = attrs.evolve(self._info, etag=etag)
+        info = attrs.evolve(self._info, etag=etag, checksum=checksum)
         return self._objects.publish(*self._bucket, info, content, self._create_only)
 
     def abort(self) -> None:
@@ -135,13 +137,14 @@ class MemoryObjects:
         attributes: Attributes,
         owner: str | None,
         create_only: bool = False,
+        checksum_algorithm: str | None = None,
     ) -> ObjectInfo:
         """See :meth:`IObjects.copy`."""
         content = source.read(0, source.info.size)
         etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
         writer = self.create(bucket, key, attributes, owner, create_only)
         writer.write([content])
-        return writer.commit(etag)
+        return writer.commit(etag, _checksum(checksum_algorithm, content))
 
     def set_tags(self, bucket: str, key: str, tags: tuple[tuple[str, str], ...]) -> ObjectInfo:
         """See :meth:`IObjects.set_tags`."""
@@ -179,3 +182,11 @@ class MemoryObjects:
         if stored is None:
             raise NoSuchKey(key)
         return Stored(attrs.evolve(stored.info, key=key), stored.content)
+
+
+def _checksum(algorithm: str | None, content: bytes) -> Checksum | None:
+    if algorithm is None:
+        return None
+    hasher = checksums.hasher(algorithm)
+    hasher.update(content)
+    return Checksum(algorithm, checksums.encode(hasher.digest()))

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable
 
-from s3daemon.store.interfaces import Attributes, ObjectInfo
+from s3daemon.store.interfaces import Attributes, Checksum, ObjectInfo
 
 #: Files that are remembered, at 0.5 to 1.3 KB each.
 _MAX_FILES = 20_480
@@ -23,9 +23,20 @@ _MAX_SHARED = 64
 
 Identity = tuple[int, int, int, int, int]
 
-#: Fields of ObjectInfo from ``size`` to ``upload_id``; attributes by number where they are shared.
+#: Fields of ObjectInfo but ``key`` and ``folder``; attributes by number where they are shared, the
+#: checksum as a tuple.
 #: A tuple of plain values costs the garbage collector nothing, which objects by the thousand would.
-_Kept = tuple[int, int, str, "Attributes | int", "str | None", tuple[int, ...], "str | None"]
+_Kept = tuple[
+    int,
+    int,
+    str,
+    "Attributes | int",
+    "str | None",
+    tuple[int, ...],
+    "str | None",
+    "tuple[str, str, str] | None",
+    tuple[str, ...],
+]
 
 
 class FactCache:
@@ -60,7 +71,7 @@ class FactCache:
             if found is None:
                 return None
             self._put(identity, found)
-        size, modified_ns, etag, attributes, owner, part_sizes, upload_id = found
+        size, modified_ns, etag, attributes, owner, part_sizes, upload_id, checksum, sums = found
         return ObjectInfo(
             key,
             size,
@@ -70,6 +81,8 @@ class FactCache:
             owner,
             part_sizes,
             upload_id,
+            checksum=None if checksum is None else Checksum(*checksum),
+            part_checksums=sums,
         )
 
     def put(self, status: os.stat_result, info: ObjectInfo) -> None:
@@ -77,6 +90,7 @@ class FactCache:
         changed_ns = max(status.st_ctime_ns, status.st_mtime_ns)
         if self._window_ns > 0 and self._now_ns() - changed_ns <= self._window_ns:
             return
+        checksum = info.checksum
         kept = (
             info.size,
             info.modified_ns,
@@ -85,6 +99,8 @@ class FactCache:
             info.owner,
             info.part_sizes,
             info.upload_id,
+            None if checksum is None else (checksum.algorithm, checksum.value, checksum.kind),
+            info.part_checksums,
         )
         self._put(_identity(status), kept)
 

@@ -96,7 +96,7 @@ def object_record(
         stamp=stamp(st),
         parts=run_lengths(part_sizes),
         upload_id=upload_id,
-        checksums=NOTHING if checksum is None else {checksum.algorithm: checksum.value},
+        checksums=checksums(checksum),
         part_checksums="".join(part_checksums) or None,
         system=attributes.system,
         metadata=attributes.metadata,
@@ -142,9 +142,15 @@ def folder_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
     attributes = Attributes(record.system, record.metadata, record.tags)
     if record.put_ns is not None:
         etag = record.etag or EMPTY_ETAG
-        return ObjectInfo(key, 0, record.put_ns, etag, attributes, record.owner)
+        checksum = _checksum(record) if record.checksums else None
+        return ObjectInfo(key, 0, record.put_ns, etag, attributes, record.owner, checksum=checksum)
     token = f"{st.st_mtime_ns:x}-0-{st.st_ino:x}"
     return ObjectInfo(key, 0, st.st_mtime_ns, token, attributes, record.owner, folder=True)
+
+
+def checksums(checksum: Checksum | None) -> Mapping[str, str]:
+    """A checksum as a record holds it."""
+    return NOTHING if checksum is None else {checksum.algorithm: checksum.value}
 
 
 def _checksum(record: Record) -> Checksum:

@@ -18,7 +18,7 @@ from s3daemon.store.interfaces import (
     ObjectInfo,
 )
 from s3daemon.store.posix import locks, metadata, removing
-from s3daemon.store.posix.copying import copy_into
+from s3daemon.store.posix.copying import copy_into, empty_checksum
 from s3daemon.store.posix.durable import GONE, facts
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.factcache import FactCache
@@ -88,14 +88,15 @@ class PosixObjects:
         attributes: Attributes,
         owner: str | None,
         create_only: bool = False,
+        checksum_algorithm: str | None = None,
     ) -> ObjectInfo:
         """See :meth:`IObjects.copy`."""
         writer = self._writer(bucket, key, attributes, owner, create_only)
         try:
-            etag = EMPTY_ETAG
-            if source.info.size:
-                etag = copy_into(self._volume.disk, source, writer.draft().fd)
-            return writer.commit(etag)
+            if not source.info.size:
+                return writer.commit(EMPTY_ETAG, empty_checksum(checksum_algorithm))
+            fd = writer.draft().fd
+            return writer.commit(*copy_into(self._volume.disk, source, fd, checksum_algorithm))
         finally:
             writer.abort()
 

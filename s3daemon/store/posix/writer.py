@@ -12,6 +12,7 @@ from zope.interface import implementer
 from s3daemon.store.interfaces import (
     Attributes,
     Busy,
+    Checksum,
     IWriter,
     NoSuchBucket,
     ObjectExists,
@@ -81,7 +82,7 @@ class PosixWriter:
         return self._draft
 
     @facts
-    def commit(self, etag: str) -> ObjectInfo:
+    def commit(self, etag: str, checksum: Checksum | None = None) -> ObjectInfo:
         """See :meth:`IWriter.commit`."""
         try:
             if self._draft is None and not self._done and resolving.is_folder_key(self._segments):
@@ -92,6 +93,7 @@ class PosixWriter:
                     self._segments[:-1],
                     lambda: Record(
                         etag=etag,
+                        checksums=metadata.checksums(checksum),
                         system=self._attributes.system,
                         metadata=self._attributes.metadata,
                         tags=self._attributes.tags,
@@ -102,7 +104,7 @@ class PosixWriter:
                 )
                 if info is not None:
                     return info
-            return self._commit_file(etag)
+            return self._commit_file(etag, checksum)
         finally:
             self.abort()
 
@@ -114,12 +116,14 @@ class PosixWriter:
             draft.discard(self._volume.disk)
         self._bucket.close()
 
-    def _commit_file(self, etag: str) -> ObjectInfo:
+    def _commit_file(self, etag: str, checksum: Checksum | None) -> ObjectInfo:
         draft = self.draft()
         name = hashed_name(self._segments)
 
         def record_of(st: os.stat_result) -> Record:
-            return metadata.object_record(st, etag, self._attributes, self._owner, name=name)
+            return metadata.object_record(
+                st, etag, self._attributes, self._owner, name=name, checksum=checksum
+            )
 
         st, record = publish_with(
             self._volume, self._bucket, self._segments, draft, record_of, self._create_only

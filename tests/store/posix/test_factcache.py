@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from s3daemon.store.interfaces import Attributes, ObjectInfo
+from s3daemon.store.interfaces import Attributes, Checksum, ObjectInfo
 from s3daemon.store.posix.factcache import FactCache
 
 SECOND = 1_000_000_000
@@ -17,7 +17,12 @@ SECOND = 1_000_000_000
 
 def facts(key: str, **fields: str) -> ObjectInfo:
     attributes = Attributes(metadata=fields)
-    return ObjectInfo(key, 1, 2, "etag", attributes, "owner", (1, 2), "upload")
+    checksum = Checksum("CRC32", "AAAAAA==-2", "COMPOSITE")
+    return ObjectInfo(
+        *(key, 1, 2, "etag", attributes, "owner", (1, 2), "upload"),
+        checksum=checksum,
+        part_checksums=("AAAAAA==", "BBBBBA=="),
+    )
 
 
 @pytest.fixture
