@@ -52,6 +52,7 @@ from s3daemon.store.values import (
     UploadsPage,
     UploadsQuery,
 )
+from s3daemon.wire.grants import Grants
 
 __all__ = [
     "MAX_KEY_BYTES",
@@ -171,8 +172,8 @@ class IBuckets(Interface):
     def get(name: str) -> BucketInfo:
         """One bucket.  :raises NoSuchBucket: also for a name that no directory can have."""
 
-    def create(name: str, owner: str | None) -> BucketInfo:
-        """Make a bucket, durably.
+    def create(name: str, owner: str | None, ownership: str | None = None) -> BucketInfo:
+        """Make a bucket, durably; it is its owner's alone.
 
         :raises BucketExists: it is there (whoever owns it).
         :raises BadBucketName: no directory can have this name, or a file has it.
@@ -190,6 +191,15 @@ class IBuckets(Interface):
 
     def set_tags(name: str, tags: tuple[tuple[str, str], ...] | None) -> None:
         """Replace the tag set, or remove it (None), durably and in one step."""
+
+    def set_acl(name: str, decide: Callable[[BucketInfo], Grants | None]) -> None:
+        """Replace the access control list, durably and in one step.
+
+        ``decide`` is given the bucket that is going to be changed and says its new list (None:
+        the owner's alone).  What it raises comes through, and nothing is changed.
+
+        :raises NoSuchBucket:
+        """
 
 
 class IObjects(Interface):
@@ -231,6 +241,16 @@ class IObjects(Interface):
         """Replace the tag set of the current version, durably; the content is not touched.
 
         :raises NoSuchKey:
+        """
+
+    def set_acl(bucket: str, key: str, decide: Callable[[ObjectInfo], Grants | None]) -> ObjectInfo:
+        """Replace the access control list of the current version, durably; else nothing changes.
+
+        ``decide`` is given the version that is going to be changed, and says its new list (None:
+        the owner's alone).  What it raises comes through, and nothing is changed.  It may be
+        called again, with a later version.
+
+        :raises NoSuchKey: also for a directory that nobody put.
         """
 
     def delete(bucket: str, key: str, prune: bool = True) -> bool:

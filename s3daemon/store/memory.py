@@ -29,6 +29,7 @@ from s3daemon.store.interfaces import (
 from s3daemon.store.memory_objects import MemoryObjects
 from s3daemon.store.memory_tree import Folder, Tree, base_of, parent_of
 from s3daemon.store.memory_uploads import MemoryUploads
+from s3daemon.wire.grants import Grants
 
 
 @implementer(IBuckets)
@@ -54,7 +55,7 @@ class MemoryBuckets:
         with self._lock:
             return self._info(name, self._tree.bucket_base(name))
 
-    def create(self, name: str, owner: str | None) -> BucketInfo:
+    def create(self, name: str, owner: str | None, ownership: str | None = None) -> BucketInfo:
         """See :meth:`IBuckets.create`."""
         base = base_of(name)
         with self._lock:
@@ -66,7 +67,7 @@ class MemoryBuckets:
             if base[:-1] in self._tree.objects:
                 raise BadBucketName(f"{name} is an object")
             made_ns = self._tree.clock()
-            info = BucketInfo(name, owner, made_ns)
+            info = BucketInfo(name, owner, made_ns, ownership=ownership)
             self._tree.folders[base] = Folder(made_ns, bucket=info)
             return info
 
@@ -87,6 +88,13 @@ class MemoryBuckets:
         with self._lock:
             base = self._tree.bucket_base(name)
             self._tree.folders[base].bucket = attrs.evolve(self._info(name, base), tags=tags)
+
+    def set_acl(self, name: str, decide: Callable[[BucketInfo], Grants | None]) -> None:
+        """See :meth:`IBuckets.set_acl`."""
+        with self._lock:
+            base = self._tree.bucket_base(name)
+            info = self._info(name, base)
+            self._tree.folders[base].bucket = attrs.evolve(info, acl=decide(info))
 
     def _info(self, name: str, base: str) -> BucketInfo:
         folder = self._tree.folders[base]

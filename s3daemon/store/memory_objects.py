@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from zope.interface import implementer
@@ -25,6 +25,7 @@ from s3daemon.store.interfaces import (
 from s3daemon.store.memory_tree import Entries, Folder, Stored, Tree, check_key
 from s3daemon.store.paging import list_objects
 from s3daemon.wire import checksums
+from s3daemon.wire.grants import Grants
 
 
 @implementer(IReader)
@@ -158,6 +159,20 @@ class MemoryObjects:
                 self._tree.folders[path].tags = tags
             else:
                 self._tree.objects[path] = Stored(attrs.evolve(info, key=""), found.content)
+            return info
+
+    def set_acl(
+        self, bucket: str, key: str, decide: Callable[[ObjectInfo], Grants | None]
+    ) -> ObjectInfo:
+        """See :meth:`IObjects.set_acl`."""
+        with self._lock:
+            found = self._find(bucket, key)
+            if found.info.folder:
+                raise NoSuchKey(key)
+            path = self._tree.bucket_base(bucket) + key
+            attributes = attrs.evolve(found.info.attributes, acl=decide(found.info))
+            info = attrs.evolve(found.info, attributes=attributes)
+            self._tree.objects[path] = Stored(attrs.evolve(info, key=""), found.content)
             return info
 
     def delete(self, bucket: str, key: str, prune: bool = True) -> bool:

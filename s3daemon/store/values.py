@@ -84,6 +84,8 @@ class BucketInfo:
     :ivar created_ns: when it was made.
     :ivar tags: the bucket's tag set, or None where none was ever put (S3: NoSuchTagSet).
     :ivar acl: the access control list; None where none was ever put, and so for the owner alone.
+    :ivar ownership: ``BucketOwnerEnforced`` or ``BucketOwnerPreferred``; None where an object is
+        its writer's.
     """
 
     name: str
@@ -91,6 +93,7 @@ class BucketInfo:
     created_ns: int
     tags: tuple[tuple[str, str], ...] | None = None
     acl: Grants | None = None
+    ownership: str | None = None
 
 
 @attrs.frozen

@@ -43,6 +43,7 @@ from s3daemon.store.memory import MemoryStore
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
+from s3daemon.wire.grants import Grant, Grants
 from tests.store.tools import NOTHING, copy, get, md5, put
 
 # No key is the name of a bucket within its bucket: whether a file has that name on disk depends on
@@ -83,11 +84,13 @@ anywhere = st.tuples(buckets, keys)
 #: Few sizes, so that parts often are of one size.
 contents = st.sampled_from([b"", b"1", b"2222", b"3333", b"4444", b"55555"])
 tag_sets = st.sampled_from([(), (("t", "1"),), (("b", "é"), ("a", ""))])
+acls = st.sampled_from([None, None, (), (Grant("user", "bob", "READ"),)])
 attributes = st.builds(
     Attributes,
     system=st.sampled_from([{}, {"content-type": "text/x"}]),
     metadata=st.sampled_from([{}, {"m": "1"}]),
     tags=tag_sets,
+    acl=acls,
 )
 owners = st.sampled_from(["alice", "bob", None])
 
@@ -194,6 +197,10 @@ class Stores(RuleBasedStateMachine):
     def set_bucket_tags(self, name: str, tags: tuple[tuple[str, str], ...] | None) -> None:
         self.ask(lambda store: store.buckets.set_tags(name, tags))
 
+    @rule(name=names, acl=acls)
+    def set_bucket_acl(self, name: str, acl: Grants | None) -> None:
+        self.ask(lambda store: store.buckets.set_acl(name, lambda _: acl))
+
     # ------------------------------------------------------------ objects
 
     @rule(
@@ -265,6 +272,10 @@ class Stores(RuleBasedStateMachine):
     @rule(where=anywhere | places, tags=tag_sets)
     def set_tags(self, where: Where, tags: tuple[tuple[str, str], ...]) -> None:
         self.ask(lambda store: store.objects.set_tags(*where, tags))
+
+    @rule(where=anywhere | places, acl=acls)
+    def set_acl(self, where: Where, acl: Grants | None) -> None:
+        self.ask(lambda store: store.objects.set_acl(*where, lambda _: acl))
 
     @rule(where=places, prune=st.sampled_from([True, True, False]))
     def delete(self, where: Where, prune: bool) -> None:

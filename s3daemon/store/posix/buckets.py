@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from zope.interface import implementer
@@ -27,10 +27,14 @@ from s3daemon.store.posix.metadata import BucketRecord, Record
 from s3daemon.store.posix.paths import DIRECTORY, bucket_place, is_listed_bucket
 from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS
 from s3daemon.store.posix.volume import Bucket, Volume
+from s3daemon.wire.grants import Grants
 
 #: Name -> (device, inode, ctime) of a bucket's directory, and what its record said then.
 RecentBuckets = dict[str, tuple[tuple[int, int, int], BucketInfo]]
 _MOST_RECENT = 4096
+
+#: The owner of a bucket whose record cannot be understood: see :class:`BucketInfo`.
+_NOBODY = ""
 
 _NO_RENAME_NEW = frozenset((errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EXDEV))
 
@@ -72,14 +76,14 @@ class PosixBuckets:
         return info
 
     @facts
-    def create(self, name: str, owner: str | None) -> BucketInfo:
+    def create(self, name: str, owner: str | None, ownership: str | None = None) -> BucketInfo:
         """See :meth:`IBuckets.create`.
 
         The directory is made elsewhere, gets its record, and is then moved to its name in one step,
         so that there never is a bucket whose owner is not known.
         """
         place = bucket_place(name)
-        said = BucketRecord(owner, time.time_ns())
+        said = BucketRecord(owner, time.time_ns(), ownership=ownership)
         volume = self._volume
         try:
             volume.bucket(name).close()
@@ -95,7 +99,7 @@ class PosixBuckets:
                     self._make(place[-1], above.fd, above.home, said)
                 except FileNotFoundError as exc:
                     raise NoSuchBucket(above.name) from exc
-        return BucketInfo(name, owner, said.created_ns)
+        return BucketInfo(name, owner, said.created_ns, ownership=ownership)
 
     @facts
     def delete(self, name: str) -> None:
@@ -105,6 +109,15 @@ class PosixBuckets:
     @facts
     def set_tags(self, name: str, tags: tuple[tuple[str, str], ...] | None) -> None:
         """See :meth:`IBuckets.set_tags`."""
+        self._change(name, lambda said: attrs.evolve(said, tags=tags))
+
+    @facts
+    def set_acl(self, name: str, decide: Callable[[BucketInfo], Grants | None]) -> None:
+        """See :meth:`IBuckets.set_acl`."""
+        self._change(name, lambda said: attrs.evolve(said, acl=decide(said)))
+
+    def _change(self, name: str, change: Callable[[BucketInfo], BucketInfo]) -> None:
+        """Write down what a bucket is to be, under its lock."""
         volume = self._volume
         with volume.bucket(name) as bucket:
             fd = os.open(b".", DIRECTORY, dir_fd=bucket.fd)
@@ -112,8 +125,10 @@ class PosixBuckets:
                 if locks.lock(fd) is False:
                     raise Busy("another program holds a lock on the bucket's directory")
                 old = volume.metadata.load(fd, bucket.home)
-                info = self._info(bucket)
-                said = BucketRecord(info.owner, info.created_ns, tags)
+                info = change(self._info(bucket))
+                said = BucketRecord(
+                    info.owner, info.created_ns, info.tags, info.acl, info.ownership
+                )
                 volume.metadata.save(fd, bucket.home, attrs.evolve(old, bucket=said), old)
                 volume.disk.fsync(fd)
             finally:
@@ -129,10 +144,15 @@ class PosixBuckets:
         self.recent[info.name] = ((status.st_dev, status.st_ino, status.st_ctime_ns), info)
 
     def _info(self, bucket: Bucket) -> BucketInfo:
-        said = self._volume.metadata.load(bucket.fd, bucket.home).bucket
+        record = self._volume.metadata.load(bucket.fd, bucket.home)
+        said = record.bucket
         if said is None:
-            return BucketInfo(bucket.name, None, os.fstat(bucket.fd).st_mtime_ns)
-        return BucketInfo(bucket.name, said.owner, said.created_ns, said.tags)
+            # Whoever damages a record must not make the bucket everybody's.
+            owner = _NOBODY if record.damaged else None
+            return BucketInfo(bucket.name, owner, os.fstat(bucket.fd).st_mtime_ns)
+        return BucketInfo(
+            bucket.name, said.owner, said.created_ns, said.tags, said.acl, said.ownership
+        )
 
     def _make(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
         """Make a directory with a record.  :raises BucketExists, BadBucketName:"""

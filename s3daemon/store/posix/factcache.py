@@ -106,7 +106,7 @@ class FactCache:
 
     def _share(self, attributes: Attributes) -> Attributes | int:
         """The number of attributes that other files have too, or themselves."""
-        if attributes.metadata or attributes.tags:
+        if attributes.metadata or attributes.tags or attributes.acl is not None:
             return attributes
         for number, shared in enumerate(self._shared):
             if shared.system == attributes.system:

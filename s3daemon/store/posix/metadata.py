@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from s3daemon.store.interfaces import Attributes, Checksum, ObjectInfo
+from s3daemon.wire.grants import Grants
 
 #: S3 user guide, "Amazon S3 multipart upload limits".
 MAX_PARTS = 10_000
@@ -31,11 +32,13 @@ NOTHING: Mapping[str, Any] = {}
 
 @attrs.frozen
 class BucketRecord:
-    """What CreateBucket and PutBucketTagging said; see :class:`BucketInfo`."""
+    """What CreateBucket, PutBucketTagging and PutBucketAcl said; see :class:`BucketInfo`."""
 
     owner: str | None
     created_ns: int
     tags: Tags | None = None
+    acl: Grants | None = None
+    ownership: str | None = None
 
 
 @attrs.frozen
@@ -68,11 +71,12 @@ class Record:
     extra: Mapping[str, Any] = NOTHING
     damaged: bool = False
     part_checksums: str | None = None
+    acl: Grants | None = None
 
     @property
     def attributes(self) -> Attributes:
         """What the client said about the object."""
-        return Attributes(self.system, self.metadata, self.tags)
+        return Attributes(self.system, self.metadata, self.tags, self.acl)
 
 
 EMPTY = Record()
@@ -101,6 +105,7 @@ def object_record(
         system=attributes.system,
         metadata=attributes.metadata,
         tags=attributes.tags,
+        acl=attributes.acl,
         owner=owner,
         name=name,
     )
@@ -120,7 +125,7 @@ def stamp(st: os.stat_result) -> tuple[int, int, int]:
 
 def object_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
     """The facts of a regular file, as far as the record is still true of it."""
-    attributes = Attributes(record.system, record.metadata, record.tags)
+    attributes = Attributes(record.system, record.metadata, record.tags, record.acl)
     if record.etag is not None and record.stamp == (st.st_size, st.st_mtime_ns, st.st_ino):
         return ObjectInfo(
             key,
@@ -139,7 +144,7 @@ def object_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
 
 def folder_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
     """The facts of a directory, which is an object if it was put as one."""
-    attributes = Attributes(record.system, record.metadata, record.tags)
+    attributes = Attributes(record.system, record.metadata, record.tags, record.acl)
     if record.put_ns is not None:
         etag = record.etag or EMPTY_ETAG
         checksum = _checksum(record) if record.checksums else None
@@ -185,14 +190,18 @@ def part_sizes(runs: Iterable[tuple[int, int]]) -> tuple[int, ...]:
 def core(record: Record, spill: str) -> Record:
     """What stays in the attribute when the whole record is in a spill file.
 
-    It is enough to tell what the entry is, and whether its content is still what it was.
+    It is enough to tell what the entry is, whose it is, and whether its content is still what it
+    was.  A list of grants is no part of it: should the file be lost, it is the owner's alone.
     """
+    bucket = record.bucket
     return Record(
         etag=record.etag,
         stamp=record.stamp,
         upload_id=record.upload_id,
+        owner=record.owner,
         name=record.name,
         implicit=record.implicit,
         put_ns=record.put_ns,
+        bucket=None if bucket is None else attrs.evolve(bucket, tags=None, acl=None),
         spill=spill,
     )

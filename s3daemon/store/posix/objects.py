@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import attrs
 from zope.interface import implementer
@@ -15,6 +16,7 @@ from s3daemon.store.interfaces import (
     IWriter,
     ListPage,
     ListQuery,
+    NoSuchKey,
     ObjectInfo,
 )
 from s3daemon.store.posix import locks, metadata, removing
@@ -30,6 +32,7 @@ from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS, Snapshots
 from s3daemon.store.posix.volume import Bucket, Volume
 from s3daemon.store.posix.walk import list_objects
 from s3daemon.store.posix.writer import PosixWriter
+from s3daemon.wire.grants import Grants
 
 #: How often an object may be replaced between finding it and reading its record.
 _TRIES = 20
@@ -102,7 +105,26 @@ class PosixObjects:
 
     @facts
     def set_tags(self, bucket: str, key: str, tags: tuple[tuple[str, str], ...]) -> ObjectInfo:
-        """See :meth:`IObjects.set_tags`.
+        """See :meth:`IObjects.set_tags`."""
+        return self._change(bucket, key, lambda _, old: attrs.evolve(old, tags=tags))
+
+    @facts
+    def set_acl(
+        self, bucket: str, key: str, decide: Callable[[ObjectInfo], Grants | None]
+    ) -> ObjectInfo:
+        """See :meth:`IObjects.set_acl`."""
+
+        def change(info: ObjectInfo, old: Record) -> Record:
+            if info.folder:
+                raise NoSuchKey(key)
+            return attrs.evolve(old, acl=decide(info))
+
+        return self._change(bucket, key, change)
+
+    def _change(
+        self, bucket: str, key: str, change: Callable[[ObjectInfo, Record], Record]
+    ) -> ObjectInfo:
+        """Replace the record of the current version, durably.
 
         Only the record is written; its stamp goes on saying which content it speaks of.
         """
@@ -111,14 +133,14 @@ class PosixObjects:
             for _ in range(_TRIES):
                 found, _ = self._current(at, key)
                 try:
-                    # A directory's record says more than tags.  For a file the lock only keeps two
+                    # A directory's record says more than this.  For a file the lock only keeps two
                     # from replacing the same spill file, so a foreign one is no reason to refuse.
                     if locks.lock(found.fd) is False and found.is_directory:
                         raise Busy("another program holds a lock on the directory")
                     if os.fstat(found.fd).st_nlink == 0:
                         continue
                     old = volume.metadata.load(found.fd, at.home)
-                    record = attrs.evolve(old, tags=tags, damaged=False)
+                    record = change(_info(key, found, old), attrs.evolve(old, damaged=False))
                     volume.metadata.save(found.fd, at.home, record, old)
                     volume.disk.fsync(found.fd)
                     return _info(key, found, record)

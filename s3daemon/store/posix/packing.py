@@ -18,7 +18,8 @@ owner       canonical id of who put the object
 name        the key segment, where the name on disk holds only its digest
 implicit    true: a directory that was made because something was put below it
 object      [time in ns]: a directory that is itself an object, and when it was put
-bucket      {"owner", "created", "tags"}: a directory that CreateBucket made
+acl         [[kind, grantee, permission], ...]: the access control list, see :class:`Grant`
+bucket      {"owner", "created", "tags", "acl", "ownership"}: a directory that CreateBucket made
 spill       name of the file that holds the whole record when it is too long for the attribute
 ==========  =====================================================================================
 
@@ -39,13 +40,14 @@ from s3daemon.store.posix.metadata import (
     Record,
     Tags,
 )
+from s3daemon.wire.grants import Grant, Grants
 
 VERSION = 1
 
 _KNOWN = frozenset(
     (
         *("v", "etag", "stamp", "parts", "upload", "checksums", "sys", "meta", "tags", "owner"),
-        *("name", "implicit", "object", "bucket", "spill", "partsums"),
+        *("name", "implicit", "object", "bucket", "spill", "partsums", "acl"),
     )
 )
 _decoder = json.JSONDecoder()
@@ -75,6 +77,8 @@ def dump(record: Record) -> bytes:
         fields["tags"] = record.tags
     if record.owner is not None:
         fields["owner"] = record.owner
+    if record.acl is not None:
+        fields["acl"] = dump_acl(record.acl)
     if record.name is not None:
         fields["name"] = record.name
     if record.implicit:
@@ -126,6 +130,7 @@ def parse(raw: bytes) -> Record:
             _text(get("spill")),
             extra,
             part_checksums=_text(get("partsums")),
+            acl=parse_acl(get("acl")),
         )
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return DAMAGED
@@ -137,6 +142,10 @@ def _dump_bucket(bucket: BucketRecord) -> dict[str, Any]:
         fields["owner"] = bucket.owner
     if bucket.tags is not None:
         fields["tags"] = bucket.tags
+    if bucket.acl is not None:
+        fields["acl"] = dump_acl(bucket.acl)
+    if bucket.ownership is not None:
+        fields["ownership"] = bucket.ownership
     return fields
 
 
@@ -146,6 +155,8 @@ def _parse_bucket(fields: Mapping[str, Any]) -> BucketRecord:
         _text(fields.get("owner")),
         int(fields["created"]),
         None if tags is None else _parse_tags(tags),
+        parse_acl(fields.get("acl")),
+        _text(fields.get("ownership")),
     )
 
 
@@ -162,6 +173,27 @@ def _parse_tags(pairs: Iterable[Sequence[str]]) -> Tags:
         if type(key) is not str or type(value) is not str:
             raise TypeError("a tag is not text")
     return tags
+
+
+def dump_acl(grants: Grants) -> list[tuple[str, str, str]]:
+    """A list of grants as JSON has it."""
+    return [(grant.kind, grant.grantee, grant.permission) for grant in grants]
+
+
+def parse_acl(lines: Iterable[Sequence[str]] | None) -> Grants | None:
+    """The inverse of :func:`dump_acl`.
+
+    What it does not know is kept: it permits nothing.
+
+    :raises ValueError, TypeError: it is no list of lines of three texts.
+    """
+    if lines is None:
+        return None
+    grants = tuple(Grant(*line) for line in lines)
+    for grant in grants:
+        if {type(grant.kind), type(grant.grantee), type(grant.permission)} != {str}:
+            raise TypeError("a grant is not text")
+    return grants
 
 
 def _text(value: Any) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadInfo
 from s3daemon.store.posix import private
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.packing import dump_acl, parse_acl
 from s3daemon.store.posix.paths import DIRECTORY
 from s3daemon.store.posix.upload_names import (
     SEALED,
@@ -145,6 +146,8 @@ def write_state(disk: Disk, upload: UploadInfo, fd: int) -> None:
         "meta": dict(kept.metadata),
         "tags": kept.tags,
     }
+    if kept.acl is not None:
+        document["acl"] = dump_acl(kept.acl)
     if upload.checksum_algorithm is not None:
         document["checksum"] = [upload.checksum_algorithm, upload.checksum_type]
     # Under another name first: a state is there whole or not at all.
@@ -172,7 +175,8 @@ def read_state(upload_id: str, fd: int) -> UploadInfo:
         if fields["v"] != 1:
             raise ValueError("the state is of a later format")
         tags = tuple((str(key), str(value)) for key, value in fields["tags"])
-        attributes = Attributes(fields["sys"], fields["meta"], tags)
+        acl = parse_acl(fields.get("acl"))
+        attributes = Attributes(fields["sys"], fields["meta"], tags, acl)
         algorithm, kind = fields.get("checksum", [None, None])
         if {type(algorithm), type(kind)} not in ({str}, {type(None)}):
             raise ValueError("the checksum is no pair of names")

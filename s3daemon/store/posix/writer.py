@@ -97,6 +97,7 @@ class PosixWriter:
                         system=self._attributes.system,
                         metadata=self._attributes.metadata,
                         tags=self._attributes.tags,
+                        acl=self._attributes.acl,
                         owner=self._owner,
                         put_ns=time.time_ns(),
                     ),

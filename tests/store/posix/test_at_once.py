@@ -74,7 +74,7 @@ def test_what_a_thread_has_seen_is_known(store: PosixStore, at_once: IAtOnce) ->
         reader.close()
 
 
-@pytest.mark.parametrize("how", ["put", "append", "replace", "tags", "delete", "touch"])
+@pytest.mark.parametrize("how", ["put", "append", "replace", "tags", "list", "delete", "touch"])
 def test_a_change_is_seen(store: PosixStore, at_once: IAtOnce, tmp_path: Path, how: str) -> None:
     put(store, "bucket", "key", b"old")
     know(store, "key")
@@ -90,6 +90,8 @@ def test_a_change_is_seen(store: PosixStore, at_once: IAtOnce, tmp_path: Path, h
         other.rename(file)
     elif how == "tags":
         store.objects.set_tags("bucket", "key", (("k", "v"),))
+    elif how == "list":
+        store.objects.set_acl("bucket", "key", lambda _: ())
     elif how == "delete":
         store.objects.delete("bucket", "key")
     else:
@@ -101,6 +103,10 @@ def test_a_change_is_seen(store: PosixStore, at_once: IAtOnce, tmp_path: Path, h
 def test_a_bucket_that_changed_is_asked_anew(store: PosixStore, at_once: IAtOnce) -> None:
     store.buckets.get("bucket")
     store.buckets.set_tags("bucket", (("k", "v"),))
+    with pytest.raises(WouldBlock):
+        at_once.buckets.get("bucket")
+    store.buckets.get("bucket")
+    store.buckets.set_acl("bucket", lambda _: ())
     with pytest.raises(WouldBlock):
         at_once.buckets.get("bucket")
     store.buckets.get("bucket")

@@ -101,6 +101,17 @@ def test_a_bucket_that_nobody_made(disk_store: PosixStore, root: Path) -> None:
         disk_store.buckets.create("theirs", "alice")
 
 
+@pytest.mark.parametrize("raw", [b"", b"{", b'{"v":2}', b'{"v":1,"bucket":{"acl":[["a"]]}}'])
+def test_a_bucket_whose_record_is_damaged_is_nobodys(
+    disk_store: PosixStore, root: Path, raw: bytes
+) -> None:
+    """And not everybody's, as one is that has no record."""
+    (root / "theirs").mkdir()
+    os.setxattr(root / "theirs", "user.s3gate", raw)
+    assert disk_store.buckets.get("theirs").owner == ""
+    assert [info.owner for info in disk_store.buckets.list()] == ["alice", ""]
+
+
 def test_tags_of_a_bucket_and_of_the_folder_that_it_is(disk_store: PosixStore) -> None:
     disk_store.buckets.create("bucket:in", "bob")
     disk_store.buckets.set_tags("bucket:in", (("bucket", "1"),))

@@ -11,6 +11,7 @@ import pytest
 
 from s3daemon.store.interfaces import Attributes, Checksum, ObjectInfo
 from s3daemon.store.posix.factcache import FactCache
+from s3daemon.wire.grants import Grant
 
 SECOND = 1_000_000_000
 
@@ -99,6 +100,19 @@ def test_attributes_that_many_files_have_are_held_once(tmp_path: Path) -> None:
     found = [cache.get(info.key, status) for status, info in expected]
     assert found == [info for _, info in expected]
     assert len({id(info.attributes) for info in found if info}) <= 64 + 4 * 36
+
+
+def test_lists_of_grants_are_not_shared(tmp_path: Path) -> None:
+    """Files that are alike in all else keep their own."""
+    cache = FactCache(0)
+    expected = []
+    for number, acl in enumerate([None, (), (Grant("user", "bob", "READ"),), None]):
+        path = tmp_path / str(number)
+        path.touch()
+        info = ObjectInfo(str(number), number, 2, "etag", Attributes({"a": "b"}, acl=acl))
+        expected.append((os.stat(path), info))
+        cache.put(*expected[-1])
+    assert [cache.get(info.key, status) for status, info in expected] == [i for _, i in expected]
 
 
 def test_bounded_and_what_is_in_use_stays(tmp_path: Path) -> None:

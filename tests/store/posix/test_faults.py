@@ -31,6 +31,7 @@ from s3daemon.store.interfaces import (
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
+from s3daemon.wire.grants import Grant
 from tests.store.posix.disks import CutAt, FailAt, PowerCut, descriptors, tree
 from tests.store.tools import copy, get, put
 
@@ -57,6 +58,7 @@ def _delete(key: str) -> Callable[[IStore], object]:
     return lambda store: store.objects.delete("bucket", key)
 
 
+ACL = (Grant("user", "bob", "READ"),) * 60
 CASES = [
     Case("new", (), _put("k", b"new", SMALL)),
     Case("new, empty", (), _put("k", b"", SMALL)),
@@ -106,6 +108,12 @@ CASES = [
         (("d/", b"", SMALL), ("d/x", b"x", SMALL)),
         _delete("d/"),
     ),
+    Case(
+        "list, long record",
+        (("k", b"old", LARGE),),
+        lambda store: store.objects.set_acl("bucket", "k", lambda _: ACL),
+    ),
+    Case("list of a bucket", (), lambda store: store.buckets.set_acl("bucket", lambda _: ACL)),
     Case("tags of a bucket", (), lambda store: store.buckets.set_tags("bucket", TAGS)),
     Case("new bucket", (), lambda store: store.buckets.create("other", "bob")),
     Case("new bucket within", (), lambda store: store.buckets.create("bucket:in", "bob")),

@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 from s3daemon.store.interfaces import Attributes, Checksum
 from s3daemon.store.posix import metadata, packing
 from s3daemon.store.posix.metadata import BucketRecord, Record
+from s3daemon.wire.grants import Grant
 
 numbers = st.integers(min_value=0, max_value=2**64)
 texts = st.text(max_size=8)
 names = st.dictionaries(texts, texts, max_size=3)
 tags = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
 maybe_text = st.none() | texts
+
+acls = st.none() | st.lists(st.builds(Grant, texts, texts, texts), max_size=3).map(tuple)
 
 records = st.builds(
     Record,
@@ -36,10 +39,12 @@ records = st.builds(
     name=maybe_text,
     implicit=st.booleans(),
     put_ns=st.none() | numbers,
-    bucket=st.none() | st.builds(BucketRecord, maybe_text, numbers, st.none() | tags),
+    bucket=st.none()
+    | st.builds(BucketRecord, maybe_text, numbers, st.none() | tags, acls, maybe_text),
     spill=maybe_text,
     extra=st.dictionaries(st.just("later"), numbers | texts, max_size=1),
     part_checksums=maybe_text,
+    acl=acls,
 )
 
 

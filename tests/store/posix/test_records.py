@@ -12,8 +12,9 @@ import pytest
 
 from s3daemon.store.posix import metadata, packing
 from s3daemon.store.posix.durable import Disk
-from s3daemon.store.posix.metadata import Record
+from s3daemon.store.posix.metadata import BucketRecord, Record
 from s3daemon.store.posix.records import ATTRIBUTE, XattrMetadata
+from s3daemon.wire.grants import Grant
 from tests.store.posix.disks import FailAt
 
 LONG = Record(
@@ -148,6 +149,19 @@ def test_a_lost_spill(home: Home) -> None:
     record = store.load(home.fd, home.home)
     assert record.damaged
     assert (record.etag, record.stamp, record.name) == (LONG.etag, LONG.stamp, LONG.name)
+    assert record.owner == LONG.owner
+
+
+def test_a_lost_spill_makes_nothing_anybodys(home: Home) -> None:
+    """Whose a bucket is stays known; what its list permitted does not."""
+    store = XattrMetadata(Disk(), 1000)
+    acl = (Grant("group", "AllUsers", "READ"),) * 100
+    bucket = BucketRecord("alice", 1, (("a", "1"),), acl, "BucketOwnerEnforced")
+    store.save(home.fd, home.home, Record(bucket=bucket))
+    assert store.load(home.fd, home.home).bucket == bucket
+    os.unlink(home.path / ".s3gate" / "spill" / home.spills()[0])
+    left = store.load(home.fd, home.home).bucket
+    assert left == BucketRecord("alice", 1, None, None, "BucketOwnerEnforced")
 
 
 @pytest.mark.parametrize("name", ["../../x", "x" * 32, "", "A" * 32])
