@@ -87,8 +87,7 @@ def run(context: Context, given: GetObjectAttributes) -> Answer:
     :raises PreconditionFailed, NotModified: as for GetObject.
     :raises s3daemon.store.interfaces.NoSuchKey:
     """
-    context.bucket(given.bucket, given.key)
-    info = context.objects.stat(given.bucket, given.key)
+    info = context.stat(context.look_up(given.bucket), given.key)
     if info.folder and not given.folders:
         raise NoSuchKey(given.key)
     if given.conditions is not None:
