@@ -18,6 +18,7 @@ from s3daemon.store.interfaces import (
     PartTooSmall,
     UploadInfo,
 )
+from s3daemon.wire import checksums
 from tests.store.tools import (
     begin,
     complete,
@@ -35,6 +36,12 @@ from tests.store.tools import (
 def sha256(data: bytes) -> Checksum:
     digest = hashlib.sha256(data).digest()
     return Checksum("SHA256", base64.b64encode(digest).decode())
+
+
+def checksum_of(algorithm: str, data: bytes) -> Checksum:
+    hasher = checksums.hasher(algorithm)
+    hasher.update(data)
+    return Checksum(algorithm, checksums.encode(hasher.digest()))
 
 
 def composite(*parts: bytes) -> Checksum:
@@ -112,6 +119,30 @@ def test_a_composite_checksum(store: IStore, bucket: str, sizes: list[int]) -> N
     assert complete(store, bucket, upload, pairs(parts)) == info
     tagged = store.objects.set_tags(bucket, "a/k", (("t", "1"),))
     assert (tagged.checksum, tagged.part_checksums) == (info.checksum, info.part_checksums)
+
+
+@pytest.mark.parametrize("sizes", [[4, 4, 1], [1, 4, 4], [0], [0, 3, 0], [7] * 60])
+@pytest.mark.parametrize(
+    ("algorithm", "made_with"),
+    [("CRC32", "CRC32"), ("CRC32C", "CRC32C"), ("CRC64NVME", "CRC64NVME"), (None, "CRC64NVME")],
+)
+def test_a_checksum_of_the_whole_object(
+    store: IStore, bucket: str, algorithm: str | None, made_with: str, sizes: list[int]
+) -> None:
+    """Without an algorithm too, as S3 does it: then that of the parts is CRC64NVME."""
+    if checksums.ALGORITHMS[made_with].make is None:
+        pytest.skip("no library for it is installed")
+    upload = begin(store, bucket, "k", algorithm=algorithm, kind=algorithm and "FULL_OBJECT")
+    data = [b"%d." % number * size for number, size in enumerate(sizes, 1)]
+    parts = [
+        put_part(store, bucket, upload, number, piece, checksum=checksum_of(made_with, piece))
+        for number, piece in enumerate(data, 1)
+    ]
+    info = complete(store, bucket, upload, pairs(parts))
+    assert info.checksum == checksum_of(made_with, b"".join(data))
+    assert info.part_checksums == tuple(checksum_of(made_with, piece).value for piece in data)
+    assert get(store, bucket, "k") == (info, b"".join(data))
+    assert complete(store, bucket, upload, pairs(parts)) == info
 
 
 @pytest.mark.parametrize("odd", [None, Checksum("CRC32", "y/Q5Jg==")])
