@@ -1,6 +1,7 @@
 """CreateMultipartUpload: begin an upload; what its head says becomes the object's at Complete.
 
-Headers: those of PutObject that describe the object.
+Headers: those of PutObject that describe the object; x-amz-checksum-algorithm and
+x-amz-checksum-type, which the answer repeats.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
 """
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import attrs
 
-from s3daemon.actions import attributes
+from s3daemon.actions import attributes, multipart_checksums
 from s3daemon.actions.base import Action, Answer, Context
+from s3daemon.actions.multipart_checksums import ALGORITHM_HEADER, TYPE_HEADER
 from s3daemon.store.interfaces import Attributes
 from s3daemon.wire.message import S3Request
 from s3daemon.wire.xmlio import document, element
@@ -18,16 +20,27 @@ from s3daemon.wire.xmlio import document, element
 
 @attrs.frozen
 class CreateMultipartUpload:
-    """What the object will be, besides its bytes."""
+    """What the object will be, besides its bytes; the last two as in :class:`UploadInfo`."""
 
     bucket: str
     key: str
     attributes: Attributes
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
 
 
 def parse(request: S3Request) -> CreateMultipartUpload:
-    """Read the head.  :raises S3Error: see :func:`s3daemon.actions.attributes.parse`."""
-    return CreateMultipartUpload(request.bucket, request.key, attributes.parse(request))
+    """Read the head.
+
+    :raises S3Error: see :func:`s3daemon.actions.attributes.parse` and
+        :func:`s3daemon.actions.multipart_checksums.wanted`.
+    """
+    return CreateMultipartUpload(
+        request.bucket,
+        request.key,
+        attributes.parse(request),
+        *multipart_checksums.wanted(request),
+    )
 
 
 def run(context: Context, wanted: CreateMultipartUpload) -> Answer:
@@ -37,14 +50,19 @@ def run(context: Context, wanted: CreateMultipartUpload) -> Answer:
     """
     context.bucket(wanted.bucket, wanted.key)
     attributes.check(wanted.attributes, context.limits)
-    upload = context.uploads.create(wanted.bucket, wanted.key, wanted.attributes, context.caller.id)
+    algorithm, kind = wanted.checksum_algorithm, wanted.checksum_type
+    upload = context.uploads.create(
+        wanted.bucket, wanted.key, wanted.attributes, context.caller.id, algorithm, kind
+    )
     body = document(
         "InitiateMultipartUploadResult",
         element("Bucket", wanted.bucket),
         element("Key", wanted.key),
         element("UploadId", upload.upload_id),
     )
-    return Answer(body=body)
+    if algorithm is None or kind is None:
+        return Answer(body=body)
+    return Answer(fields=((ALGORITHM_HEADER, algorithm), (TYPE_HEADER, kind)), body=body)
 
 
 ACTION = Action("CreateMultipartUpload", parse, run)

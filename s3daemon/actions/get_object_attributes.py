@@ -14,6 +14,7 @@ import attrs
 
 from s3daemon.actions.base import Action, Answer, Context
 from s3daemon.actions.listing import MAX_ENTRIES, number
+from s3daemon.actions.multipart_checksums import checksum_elements
 from s3daemon.store.interfaces import NoSuchKey, ObjectInfo
 from s3daemon.wire import conditional, headers
 from s3daemon.wire import listing as render
@@ -92,26 +93,16 @@ def run(context: Context, given: GetObjectAttributes) -> Answer:
         raise NoSuchKey(given.key)
     if given.conditions is not None:
         given.conditions.check(info.etag, info.modified_ns, info.attributes.system)
-    wanted = given.wanted
+    wanted, checksum = given.wanted, checksum_elements(info.checksum)
     body = document(
         "GetObjectAttributesResponse",
         element("ETag", info.etag) if "ETag" in wanted else "",
-        _checksum(info) if "Checksum" in wanted else "",
+        group("Checksum", checksum) if checksum and "Checksum" in wanted else "",
         _parts(info, given) if "ObjectParts" in wanted and info.part_sizes else "",
         element("StorageClass", "STANDARD") if "StorageClass" in wanted else "",
         element("ObjectSize", info.size) if "ObjectSize" in wanted else "",
     )
     return Answer(fields=(("Last-Modified", http_date(info.modified_ns)),), body=body)
-
-
-def _checksum(info: ObjectInfo) -> str:
-    if info.checksum is None:
-        return ""
-    return group(
-        "Checksum",
-        element(f"Checksum{info.checksum.algorithm}", info.checksum.value),
-        element("ChecksumType", info.checksum.kind),
-    )
 
 
 def _parts(info: ObjectInfo, given: GetObjectAttributes) -> str:

@@ -55,7 +55,9 @@ def run(context: Context, wanted: ListParts) -> Answer:
         element("NextPartNumberMarker", last),
         element("MaxParts", wanted.max_parts),
         element("IsTruncated", page.next_after is not None),
-        render.parts(page.parts),
+        element("ChecksumAlgorithm", upload.checksum_algorithm),
+        element("ChecksumType", upload.checksum_type),
+        render.parts(page.parts, upload.checksum_algorithm),
     )
     return Answer(body=body)
 

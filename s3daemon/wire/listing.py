@@ -44,6 +44,15 @@ class ListedObject(Protocol):
     def owner(self) -> str | None: ...
 
 
+class ListedChecksum(Protocol):
+    """A checksum of an entry: its algorithm as the S3 API names it, and its value in base64."""
+
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def value(self) -> str: ...
+
+
 class ListedPart(Protocol):
     """What an entry of ListParts is made of."""
 
@@ -55,6 +64,8 @@ class ListedPart(Protocol):
     def etag(self) -> str: ...
     @property
     def modified_ns(self) -> int: ...
+    @property
+    def checksum(self) -> ListedChecksum | None: ...
 
 
 class ListedUpload(Protocol):
@@ -68,6 +79,10 @@ class ListedUpload(Protocol):
     def owner(self) -> str | None: ...
     @property
     def initiated_ns(self) -> int: ...
+    @property
+    def checksum_algorithm(self) -> str | None: ...
+    @property
+    def checksum_type(self) -> str | None: ...
 
 
 def url_encoded(text: str) -> str:
@@ -128,14 +143,15 @@ def common_prefixes(prefixes: Iterable[str], text: Text) -> str:
     )
 
 
-def parts(listed: Iterable[ListedPart]) -> str:
-    """``<Part>`` of each stored part."""
+def parts(listed: Iterable[ListedPart], algorithm: str | None) -> str:
+    """``<Part>`` of each stored part, with its checksum if that is made with ``algorithm``."""
     time = times()
     return "".join(
         [
             f"<Part><PartNumber>{part.number}</PartNumber>"
             f"<LastModified>{time(part.modified_ns)}</LastModified>"
-            f"{_etag(part.etag)}<Size>{part.size}</Size></Part>"
+            f"{_etag(part.etag)}<Size>{part.size}</Size>"
+            f"{_checksum(part.checksum, algorithm)}</Part>"
             for part in listed
         ]
     )
@@ -164,7 +180,9 @@ def uploads(listed: Iterable[ListedUpload], text: Text, initiator: Owner, owner:
         [
             f"<Upload><Key>{text(upload.key)}</Key><UploadId>{escape(upload.upload_id)}</UploadId>"
             f"{initiator(upload.owner)}{owner(upload.owner)}<StorageClass>STANDARD</StorageClass>"
-            f"<Initiated>{iso8601(upload.initiated_ns)}</Initiated></Upload>"
+            f"<Initiated>{iso8601(upload.initiated_ns)}</Initiated>"
+            f"{element('ChecksumAlgorithm', upload.checksum_algorithm)}"
+            f"{element('ChecksumType', upload.checksum_type)}</Upload>"
             for upload in listed
         ]
     )
@@ -187,6 +205,12 @@ def _objects(
             for entry in objects
         ]
     )
+
+
+def _checksum(checksum: ListedChecksum | None, algorithm: str | None) -> str:
+    if checksum is None or checksum.algorithm != algorithm:
+        return ""
+    return element(f"Checksum{algorithm}", checksum.value)
 
 
 def _etag(etag: str) -> str:

@@ -68,6 +68,14 @@ def test_all_uploads(world: World) -> None:
     }
 
 
+def test_checksums(world: World) -> None:
+    world.store.uploads.create("abc", "0", Attributes(), "id-alice", "SHA256", "COMPOSITE")
+    first, second, *_ = listed(world)["Uploads"]
+    assert (first["ChecksumAlgorithm"], first["ChecksumType"]) == ("SHA256", "COMPOSITE")
+    assert "ChecksumAlgorithm" not in second
+    assert "ChecksumType" not in second
+
+
 def test_an_alluxio_endpoint_shows_the_callers_own(world: World) -> None:
     assert keys(listed(world, personality=Personality.ALLUXIO)) == ["a", "b +/1", "c"]
 

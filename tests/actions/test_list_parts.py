@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from s3daemon.actions.list_parts import ACTION
-from s3daemon.store.interfaces import Attributes, NoSuchBucket, NoSuchUpload
+from s3daemon.store.interfaces import Attributes, Checksum, NoSuchBucket, NoSuchUpload
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import errors
 from tests.support.actions import World, outline, parsed
@@ -58,6 +58,25 @@ def test_all_parts(world: World, upload_id: str) -> None:
     assert [part["PartNumber"] for part in parts] == list(NUMBERS)
     assert parts[2].pop("LastModified").isoformat() == "2026-11-24T04:12:42.627000+00:00"
     assert parts[2] == {"PartNumber": 5, "ETag": '"fb0e22c79ac75679e9881e6ba183b354"', "Size": 5}
+
+
+def test_checksums(world: World) -> None:
+    uploads = world.store.uploads
+    upload_id = uploads.create("abc", "k&y", Attributes(), None, "CRC32", "FULL_OBJECT").upload_id
+    for number, checksum in enumerate([Checksum("CRC32", "y/Q5Jg=="), None], 1):
+        writer = uploads.write_part("abc", "k&y", upload_id, number, None)
+        writer.write((b"123456789",))
+        writer.commit(hashlib.md5(b"123456789").hexdigest(), checksum)
+    found = listed(world, upload_id)
+    assert (found["ChecksumAlgorithm"], found["ChecksumType"]) == ("CRC32", "FULL_OBJECT")
+    assert [part.get("ChecksumCRC32") for part in found["Parts"]] == ["y/Q5Jg==", None]
+
+
+def test_a_checksum_that_nobody_asked_for_is_not_shown(world: World, upload_id: str) -> None:
+    writer = world.store.uploads.write_part("abc", "k&y", upload_id, 1, None)
+    writer.commit(hashlib.md5(b"").hexdigest(), Checksum("CRC64NVME", "AAAAAAAAAAA="))
+    (part, *_) = listed(world, upload_id)["Parts"]
+    assert part.keys() == {"PartNumber", "LastModified", "ETag", "Size"}
 
 
 def test_order_of_the_elements(world: World, upload_id: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from s3daemon.store.values import Checksum
 from s3daemon.wire import listing
 from s3daemon.wire.dates import iso8601
 
@@ -24,6 +25,9 @@ class Entry:
     number: int = 7
     upload_id: str = "u-1"
     initiated_ns: int = 1_795_493_562_627_000_000
+    checksum: Checksum | None = None
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
 
 
 def owner(canonical_id: str | None) -> str:
@@ -70,9 +74,53 @@ def test_a_version() -> None:
 
 
 def test_a_part() -> None:
-    assert listing.parts([Entry()]) == (
+    assert listing.parts([Entry()], None) == (
         "<Part><PartNumber>7</PartNumber><LastModified>2026-11-24T04:12:42.627Z</LastModified>"
         "<ETag>&quot;0cc175b9c0f1b6a831c399e269772661&quot;</ETag><Size>5</Size></Part>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shown"),
+    [
+        ("CRC32", "<Size>5</Size><ChecksumCRC32>y/Q5Jg==</ChecksumCRC32></Part>"),
+        ("SHA1", "<Size>5</Size></Part>"),
+        (None, "<Size>5</Size></Part>"),
+    ],
+)
+def test_the_checksum_of_a_part(algorithm: str | None, shown: str) -> None:
+    entry = Entry(checksum=Checksum("CRC32", "y/Q5Jg=="))
+    assert listing.parts([entry], algorithm).endswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "sums", "shown"),
+    [
+        (
+            "CRC32",
+            ("y/Q5Jg==", "AAAAAA=="),
+            "<Part><ChecksumCRC32>y/Q5Jg==</ChecksumCRC32><PartNumber>5</PartNumber>"
+            "<Size>10</Size></Part><Part><ChecksumCRC32>AAAAAA==</ChecksumCRC32>"
+            "<PartNumber>6</PartNumber><Size>3</Size></Part>",
+        ),
+        (
+            "",
+            (),
+            "<Part><PartNumber>5</PartNumber><Size>10</Size></Part>"
+            "<Part><PartNumber>6</PartNumber><Size>3</Size></Part>",
+        ),
+    ],
+)
+def test_parts_of_an_object(algorithm: str, sums: tuple[str, ...], shown: str) -> None:
+    assert listing.object_parts(4, (10, 3), algorithm, sums) == shown
+
+
+def test_the_checksum_of_an_upload() -> None:
+    entry = Entry(checksum_algorithm="SHA256", checksum_type="COMPOSITE")
+    found = listing.uploads([entry], listing.text_for(""), lambda _: "", lambda _: "")
+    assert found.endswith(
+        "</Initiated><ChecksumAlgorithm>SHA256</ChecksumAlgorithm>"
+        "<ChecksumType>COMPOSITE</ChecksumType></Upload>"
     )
 
 

@@ -10,6 +10,7 @@ kernel says, with a dash, which no client takes for an MD5; it changes whenever 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import attrs
 
 from s3daemon.store.interfaces import Attributes, Checksum, ObjectInfo
+from s3daemon.wire.checksums import ALGORITHMS
 from s3daemon.wire.grants import Grants
 
 #: S3 user guide, "Amazon S3 multipart upload limits".
@@ -24,6 +26,9 @@ MAX_PARTS = 10_000
 
 #: ETag of an object without bytes.
 EMPTY_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
+
+_VALUE = re.compile("[A-Za-z0-9+/]{4,96}={0,2}(-[0-9]{1,5})?")
+_VALUES = re.compile("[A-Za-z0-9+/=]+")
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -136,7 +141,7 @@ def object_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
             record.owner,
             part_sizes(record.parts) if record.parts else (),
             record.upload_id,
-            checksum=_checksum(record) if record.checksums else None,
+            checksum=_checksum(record.checksums) if record.checksums else None,
             part_checksums=_part_checksums(record) if record.part_checksums else (),
         )
     return ObjectInfo(key, st.st_size, st.st_mtime_ns, _token(st), attributes, record.owner)
@@ -147,7 +152,7 @@ def folder_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
     attributes = Attributes(record.system, record.metadata, record.tags, record.acl)
     if record.put_ns is not None:
         etag = record.etag or EMPTY_ETAG
-        checksum = _checksum(record) if record.checksums else None
+        checksum = _checksum(record.checksums) if record.checksums else None
         return ObjectInfo(key, 0, record.put_ns, etag, attributes, record.owner, checksum=checksum)
     token = f"{st.st_mtime_ns:x}-0-{st.st_ino:x}"
     return ObjectInfo(key, 0, st.st_mtime_ns, token, attributes, record.owner, folder=True)
@@ -158,16 +163,21 @@ def checksums(checksum: Checksum | None) -> Mapping[str, str]:
     return NOTHING if checksum is None else {checksum.algorithm: checksum.value}
 
 
-def _checksum(record: Record) -> Checksum:
-    algorithm, value = next(iter(record.checksums.items()))
-    # Base64 has no dash, so this is the number of parts.
-    return Checksum(algorithm, value, "COMPOSITE" if "-" in value else "FULL_OBJECT")
+def _checksum(checksums: Mapping[str, str]) -> Checksum | None:
+    """The first one that can be used: other programs write records, and later versions."""
+    for algorithm, value in checksums.items():
+        if algorithm in ALGORITHMS and _VALUE.fullmatch(value):
+            # Base64 has no dash, so this is the number of parts.
+            return Checksum(algorithm, value, "COMPOSITE" if "-" in value else "FULL_OBJECT")
+    return None
 
 
 def _part_checksums(record: Record) -> tuple[str, ...]:
     """One by one; nothing where they cannot be those of all parts."""
     text, count = record.part_checksums or "", sum(count for _, count in record.parts)
-    if not count or len(text) % count or not record.checksums:
+    if not count or len(text) % count or not _VALUES.fullmatch(text):
+        return ()
+    if _checksum(record.checksums) is None:
         return ()
     length = len(text) // count
     return tuple(text[at : at + length] for at in range(0, len(text), length))

@@ -25,8 +25,11 @@ from s3daemon.store.posix.upload_names import (
     read_names,
 )
 from s3daemon.store.posix.volume import Bucket
+from s3daemon.wire import checksums
 
 _OPEN = DIRECTORY | os.O_NOFOLLOW
+_NO_CHECKSUM = (None, None)
+_CHECKSUM_TYPES = (checksums.COMPOSITE, checksums.FULL_OBJECT)
 
 
 class UploadDir:
@@ -177,9 +180,11 @@ def read_state(upload_id: str, fd: int) -> UploadInfo:
         tags = tuple((str(key), str(value)) for key, value in fields["tags"])
         acl = parse_acl(fields.get("acl"))
         attributes = Attributes(fields["sys"], fields["meta"], tags, acl)
-        algorithm, kind = fields.get("checksum", [None, None])
-        if {type(algorithm), type(kind)} not in ({str}, {type(None)}):
-            raise ValueError("the checksum is no pair of names")
+        algorithm, kind = fields.get("checksum", _NO_CHECKSUM)
+        if (algorithm, kind) != _NO_CHECKSUM and not (
+            algorithm in checksums.ALGORITHMS and kind in _CHECKSUM_TYPES
+        ):
+            raise ValueError("the checksum is of a kind that is not known")
         return UploadInfo(
             fields["key"],
             upload_id,

@@ -158,6 +158,8 @@ def test_checksums_on_disk() -> None:
         ({"CRC32": "7kxlUA=="}, [[4, 3]], "AAAAAA==y/Q5Jg==", ()),
         ({"CRC32": "7kxlUA=="}, [], "AAAAAA==", ()),
         ({}, [[4, 2]], "AAAAAA==y/Q5Jg==", ()),
+        ({"LATER": "7kxlUA=="}, [[4, 2]], "AAAAAA==y/Q5Jg==", ()),
+        ({"CRC32": "7kxlUA=="}, [[4, 2]], "AAAAAA==y/Q5J\n==", ()),
     ],
 )
 def test_part_checksums_that_cannot_be(
@@ -174,6 +176,27 @@ def test_part_checksums_that_cannot_be(
     }
     info = metadata.object_info("k", st_, packing.parse(json.dumps(fields).encode()))
     assert info.part_checksums == kept
+
+
+@pytest.mark.parametrize(
+    ("checksums", "found"),
+    [
+        ({}, None),
+        ({"CRC32": "y/Q5Jg=="}, Checksum("CRC32", "y/Q5Jg==")),
+        ({"LATER": "x", "CRC32": "y/Q5Jg=="}, Checksum("CRC32", "y/Q5Jg==")),
+        ({"LATER": "y/Q5Jg=="}, None),
+        ({"CRC32": "y/Q5Jg==\r\nX: y"}, None),
+        ({"CRC32": "y/Q5Jg==\n"}, None),
+        ({"CRC32": ""}, None),
+        ({"CRC32": "y/Q5Jg==-x"}, None),
+        ({"CRC32": "y/Q5Jg==-10000"}, Checksum("CRC32", "y/Q5Jg==-10000", "COMPOSITE")),
+    ],
+)
+def test_checksums_that_others_wrote(checksums: dict[str, str], found: Checksum | None) -> None:
+    st_ = os.stat(__file__)
+    fields = {"v": 1, "etag": "e", "stamp": metadata.stamp(st_), "checksums": checksums}
+    info = metadata.object_info("k", st_, packing.parse(json.dumps(fields).encode()))
+    assert info.checksum == found
 
 
 def test_the_truth_wins(tmp_path: Path) -> None:

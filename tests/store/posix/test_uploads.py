@@ -344,6 +344,8 @@ STATE = '{"v":1,"key":"k","owner":null,"initiated":1,"sys":{},"meta":{},"tags":[
     [
         *("", "{", "[]", "{}", '{"v": 2}', '{"v": 1, "key": "k"}', "\xff", "null"),
         *(STATE % checksum for checksum in ("1", "[]", '"CRC32"', "[1,2]", '["CRC32",null]')),
+        STATE % '["CRC33","FULL_OBJECT"]',
+        STATE % '["CRC32","SOMETHING"]',
     ],
 )
 def test_a_state_that_cannot_be_read(disk_store: PosixStore, root: Path, text: str) -> None:
