@@ -1,6 +1,7 @@
 # make run    a gateway on http://127.0.0.1:39999 over ./data
 # make test   everything that judges a change
 # make check  the quick part of it
+# make fuzz   hostile input for every parser, SECONDS of each
 # make test-filesystems  on mounted shared file systems (root; what is missing is skipped)
 
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ JOBS ?= 2
 # The least branch coverage that is accepted, in percent.
 COVERAGE ?= 95
 
-.PHONY: run install dev check format lint types imports test test-filesystems unit coverage deb clean
+.PHONY: run install dev check format lint types imports test test-filesystems unit coverage fuzz deb clean
 .DEFAULT_GOAL := help
 
 help:
@@ -65,6 +66,12 @@ test: check
 
 test-filesystems: dev
 	$(BIN)/pytest -q -m filesystems tests/filesystems
+
+# For each target.
+SECONDS ?= 60
+
+fuzz: dev
+	$(BIN)/python -m fuzz all --seconds $(SECONDS)
 
 # -- products -----------------------------------------------------------------------
 

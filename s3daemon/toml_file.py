@@ -131,6 +131,10 @@ def parse(text: str, name: str) -> Document:
         raise SettingError(
             f"{name}:{line}", "", f"this is no TOML: {_AT_LINE.sub('', problem)}"
         ) from None
+    except (ValueError, RecursionError):
+        # What Python has bounds on: digits of a number, and tables in tables.
+        problem = "a number is too long, or values are nested too deeply"
+        raise SettingError(f"{name}:1", "", problem) from None
     return Document(name, content, text.splitlines())
 
 

@@ -103,6 +103,8 @@ def test_where_in_a_list(occurrence: int, item: int, line: int) -> None:
         (b"a = 1\nb =", 1, "no TOML"),
         (b"a = 1\na = 2\n", 2, "no TOML"),
         (b"a = 1\n\nb = '\xff'\n", 3, "not UTF-8"),
+        (b"a = " + b"[" * 5000, 1, "too deeply"),
+        (b"a = " + b"1" * 5000, 1, "too long"),
     ],
 )
 def test_what_is_no_toml(data: bytes, line: int, says: str) -> None:

@@ -62,7 +62,7 @@ def parse(request: S3Request) -> CopySource:
         raise _invalid("Invalid copy source encoding", value)
     try:
         decoded = unquote_to_bytes(path).decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:  # bytes that are no UTF-8, escaped or as they are
         raise _invalid("Invalid copy source encoding", value) from None
     bucket, _, key = decoded.removeprefix("/").partition("/")
     if not bucket:

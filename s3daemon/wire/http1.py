@@ -163,10 +163,11 @@ def parse_head(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> Head:
         raise HeadError(400, "HTTP/1.0 has no Transfer-Encoding.")
     if options:
         keep_alive = _keep_alive(fields, version)
-    if target[0] != 0x2F:  # "/"
-        target, host = _other_form(method, target, host, fields)
+    # RFC 9112, section 3.2: also where the target names a host.
     if host is None and version == (1, 1):
         raise HeadError(400, "Your request has no Host header.")
+    if target[0] != 0x2F:  # "/"
+        target, host = _other_form(method, target, host, fields)
     return Head(
         method,
         target,

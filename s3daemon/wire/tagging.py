@@ -123,7 +123,7 @@ def _decode(text: str, whole: str) -> str:
                 raise _bad_header(whole)
     try:
         return unquote_to_bytes(raw).decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:  # bytes that are no UTF-8, escaped or as they are
         raise _bad_header(whole) from None
 
 

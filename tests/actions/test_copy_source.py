@@ -54,7 +54,8 @@ def test_parse(value: str, bucket: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "/", "b", "/b", "b/", "//k", "b/%", "b/%4", "b/%zz", "b/%FF", "b/%ED%A0%80"]
+    "value",
+    ["", "/", "b", "/b", "b/", "//k", "b/%", "b/%4", "b/%zz", "b/%FF", "b/%ED%A0%80", "b/\udcff"],
 )
 def test_malformed(value: str) -> None:
     """No bucket, no key, or broken escapes."""

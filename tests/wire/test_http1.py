@@ -119,6 +119,7 @@ def test_how_a_body_is_framed(fields: tuple[bytes, ...], length: int | None, chu
         (head(b"GET ftp://h/ HTTP/1.1", b"Host: h"), 400),
         (head(b"GET http:///x HTTP/1.1", b"Host: h"), 400),
         (head(b"GET http://u@h/x HTTP/1.1", b"Host: h"), 400),
+        (head(b"GET http://h/x HTTP/1.1"), 400),
         (head(b"GET http://a\\b/x HTTP/1.1", b"Host: h"), 400),
         # Host.
         (head(b"GET / HTTP/1.1"), 400),

@@ -41,7 +41,8 @@ def test_header(value: str, tags: tagging.Tags) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["k=v&k=w", "k=v&%6B=w", "k=%zz", "k=%", "k=%4", "%=v", "k=%C3", "k=%ED%A0%80"]
+    "value",
+    ["k=v&k=w", "k=v&%6B=w", "k=%zz", "k=%", "k=%4", "%=v", "k=%C3", "k=%ED%A0%80", "k=\udcff"],
 )
 def test_bad_header(value: str) -> None:
     """Duplicates and broken encodings are refused in the words of S3."""

@@ -132,7 +132,7 @@ def parse(raw: bytes) -> Record:
             part_checksums=_text(get("partsums")),
             acl=parse_acl(get("acl")),
         )
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return DAMAGED
 
 
@@ -162,6 +162,8 @@ def _parse_bucket(fields: Mapping[str, Any]) -> BucketRecord:
 
 def _parse_parts(runs: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
     parts = tuple((int(size), int(count)) for size, count in runs)
+    if any(size < 0 or count < 1 for size, count in parts):
+        raise ValueError("parts of less than nothing")
     if sum(count for _, count in parts) > MAX_PARTS:
         raise ValueError("more parts than an object can have")
     return parts
