@@ -16,6 +16,7 @@ from s3daemon import config_kinds as kinds
 from s3daemon.config_kinds import Kind, option
 from s3daemon.config_listen import LISTEN, absolute, parse
 from s3daemon.toml_file import Document, SettingError, decode, nearest
+from s3daemon.wire.forwarded import Networks
 from s3daemon.wire.message import Personality
 
 Endpoints = tuple[tuple[str, Personality], ...]
@@ -48,11 +49,28 @@ _DOMAIN = kinds.text(
 )
 
 
+_PROXIES = 'a list of addresses, networks and "unix", such as ["127.0.0.1", "10.0.0.0/8"]'
+
+
+def _read_proxy(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(_PROXIES)
+    try:
+        Networks([value])
+    except ValueError as error:
+        raise ValueError(f"{_PROXIES}; {error}") from None
+    return value
+
+
+_PROXY = Kind(_read_proxy, kinds.quoted)
+
+
 @attrs.frozen
 class Server:
     """How clients reach the gateway; times in seconds.
 
     :ivar listen: Twisted endpoint descriptions.
+    :ivar trusted_proxies: whose word about their clients is taken.
     :ivar endpoints: base paths and what they show.
     :ivar domains: names below which a bucket may be part of the host name.
     :ivar region: what GetBucketLocation and HeadBucket say.
@@ -66,6 +84,7 @@ class Server:
     """
 
     listen: tuple[str, ...] = option(LISTEN, ("tcp:39999:interface=127.0.0.1",))
+    trusted_proxies: tuple[str, ...] = option(kinds.texts(_PROXY, 0, _PROXIES), ())
     endpoints: Endpoints = option(
         Kind(_read_endpoints, _show_endpoints),
         (("/", Personality.AWS), ("/api/v1/s3", Personality.ALLUXIO)),
@@ -266,6 +285,14 @@ def _check(config: Config, given: Given) -> None:
 
     if not config.store.root.is_absolute():
         refuse("store", "root", "is missing: say which directory holds the buckets (--root DIR)")
+    proxied = [listen for listen in config.server.listen if parse(listen).proxied]
+    if proxied and not config.server.trusted_proxies:
+        refuse(
+            "server",
+            "listen",
+            f"{proxied[0]} takes a balancer's word for who its clients are: say whose, in"
+            " trusted_proxies of section [server]",
+        )
     remote = [listen for listen in config.server.listen if not parse(listen).is_local]
     if config.auth.mode == "simple" and remote and not config.auth.allow_remote_simple:
         refuse(

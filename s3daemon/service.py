@@ -49,6 +49,7 @@ from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.pool import Pool
 from s3daemon.toml_file import SettingError
+from s3daemon.wire.forwarded import Networks
 from s3daemon.wire.http1 import Limits as HeadLimits
 from s3daemon.wire.target import Endpoint
 
@@ -136,7 +137,15 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
             min(FIRST_SWEEP, config.store.sweep_interval),
         )
         children.append(("janitor", janitor))
-    children.append(("listeners", Listeners(reactor, factory, places, config.server.drain)))
+    listeners = Listeners(
+        reactor,
+        factory,
+        places,
+        config.server.drain,
+        Networks(config.server.trusted_proxies),
+        config.server.head_timeout,
+    )
+    children.append(("listeners", listeners))
     for name, child in children:
         child.setName(name)
         child.setServiceParent(root)
@@ -192,6 +201,7 @@ def build_factory(
             connections_per_peer=config.limits.connections_per_peer,
             min_body_rate=config.limits.min_body_rate,
         ),
+        trusted=Networks(config.server.trusted_proxies),
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3daemon import config, config_kinds
+from s3daemon.config_listen import TlsFiles, parse
 from s3daemon.toml_file import SettingError
 from s3daemon.wire.message import Personality
 
@@ -140,6 +141,39 @@ def test_what_is_refused(tmp_path: Path, text: str, line: int, key: str, says: s
     assert error.where == f"{tmp_path}/s3gate.toml:{line}"
     assert error.key == key
     assert says in error.problem
+
+
+@pytest.mark.parametrize(
+    ("server", "key", "says"),
+    [
+        ("trusted_proxies = ['10.0.0.1/8']", "server.trusted_proxies", "'10.0.0.1/8' is no addr"),
+        ("trusted_proxies = ['proxy.example']", "server.trusted_proxies", "is no address"),
+        ("trusted_proxies = '10.0.0.0/8'", "server.trusted_proxies", "a list of addresses"),
+        ("trusted_proxies = [1]", "server.trusted_proxies", "a list of addresses"),
+        ("listen = ['haproxy:unix:s']", "server.listen", "say whose, in trusted_proxies of"),
+        ("listen = ['blah:1']", "server.listen", "'blah' is no kind of endpoint"),
+        ("listen = ['tcp:web']", "server.listen", "tcp: needs a port from 0 to 65535"),
+    ],
+)
+def test_listeners_and_proxies_that_are_refused(
+    tmp_path: Path, server: str, key: str, says: str
+) -> None:
+    error = refused(tmp_path, ROOT + f"[server]\n{server}\n")
+    assert error.where == f"{tmp_path}/s3gate.toml:4"
+    assert error.key == key
+    assert says in error.problem
+
+
+def test_paths_in_listeners_begin_at_the_file(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path,
+        ROOT + "[server]\nlisten = ['unix:s', 'haproxy:ssl:1:k:interface=127.0.0.1']\n"
+        "trusted_proxies = ['unix', '127.0.0.1']\n",
+    )
+    socket, tls = map(parse, settings.server.listen)
+    assert socket.arguments["address"] == f"{tmp_path}/s"
+    assert tls.tls == TlsFiles(tmp_path / "k", tmp_path / "k")
+    assert settings.server.trusted_proxies == ("unix", "127.0.0.1")
 
 
 def test_a_root_is_needed() -> None:

@@ -1,7 +1,8 @@
 """Who may connect: bounds on all connections, and on those of one client.
 
 A client is an IPv4 address, or the /64 that a host of IPv6 can choose its addresses from (RFC 4291,
-section 2.5.4).  Clients behind UNIX sockets are programs of this machine, and are not told apart.
+section 2.5.4).  Clients behind UNIX sockets are programs of this machine, and are not told apart;
+nor are those behind a trusted proxy, which asks for many on connections of its own.
 """
 
 from __future__ import annotations

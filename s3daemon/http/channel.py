@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 class Channel(Receiver):
     """One connection."""
 
-    def __init__(self, factory: S3Factory) -> None:
-        super().__init__(factory)
+    def __init__(self, factory: S3Factory, peer: IAddress | None) -> None:
+        super().__init__(factory, peer)
         self.site = factory.site
-        self._addresses: tuple[IAddress, IAddress] | None = None
 
     def _make_request(self, head: Head, body: Body) -> Request:
         return Request(self, head, body)
@@ -60,18 +59,15 @@ class Channel(Receiver):
         self._producers.unregister()
 
     def getPeer(self) -> IAddress:
-        """The client's address."""
-        # Asked for late, since a PROXY header, which may change it, comes with the first bytes.
-        if self._addresses is None:
-            transport: Any = self.transport
-            self._addresses = (transport.getPeer(), transport.getHost())
-        return self._addresses[0]
+        """Who is connected: the client, by the word of a balancer where there is a PROXY header."""
+        assert self._peer is not None
+        return self._peer
 
     def getHost(self) -> IAddress:
         """Our address."""
-        self.getPeer()
-        assert self._addresses is not None
-        return self._addresses[1]
+        transport: Any = self.transport
+        ours: IAddress = transport.getHost()
+        return ours
 
     def isSecure(self) -> bool:
         """Whether this is TLS."""

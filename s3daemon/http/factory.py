@@ -25,11 +25,13 @@ from s3daemon.http.head import Stamp, status_line
 from s3daemon.http.limits import Limits, Timeouts
 from s3daemon.http.request import Request
 from s3daemon.http.sendfile import RunBlocking
+from s3daemon.wire.forwarded import Networks
 
 __all__ = ["S3Factory", "plain_refusal"]
 
 _TIMEOUTS = Timeouts()
 _LIMITS = Limits()
+_NOBODY = Networks()
 
 
 def plain_refusal(status: int, reason: str) -> bytes:
@@ -58,6 +60,8 @@ class S3Factory(ServerFactory):
         ``twisted.web.server.Site``, for requests that are processed in ``twisted.web``'s way.
     :param bad_request: (status, reason) -> the whole answer to what is no request.
     :param too_many: the whole answer to a connection that is one too many.
+    :param trusted: proxies whose word about their clients is taken; their connections do not count
+        for one client.
     :param server: value of the Server header field.
     :param wall: seconds since the epoch, for the Date header field.
     :ivar running: requests under way.
@@ -77,6 +81,7 @@ class S3Factory(ServerFactory):
         too_many: bytes = _TOO_MANY,
         timeouts: Timeouts = _TIMEOUTS,
         limits: Limits = _LIMITS,
+        trusted: Networks = _NOBODY,
         server: bytes = b"s3gate",
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -86,6 +91,7 @@ class S3Factory(ServerFactory):
         self.site = _site(site, reactor)
         self.bad_request = bad_request
         self.too_many = too_many
+        self.trusted = trusted
         self.timeouts = timeouts
         self.limits = limits
         self.stamp = Stamp(server, wall)
@@ -106,7 +112,7 @@ class S3Factory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Channel:  # type: ignore[override]
         """One more connection."""
-        return Channel(self)
+        return Channel(self, addr)
 
     def acceptableProtocols(self) -> list[bytes]:
         """What a TLS client may negotiate (ALPN, RFC 7301)."""
@@ -144,20 +150,14 @@ class S3Factory(ServerFactory):
 
     # -- for channels ------------------------------------------------------------------------
 
-    def joined(self, channel: Ending, peer: IAddress) -> Verdict:
-        """A connection was made; what happens to it."""
-        client = self._channels[channel] = client_of(peer)
+    def joined(self, channel: Ending, peer: IAddress, proxy: bool) -> Verdict:
+        """A connection was made; what happens to it.
+
+        :param proxy: it is one of many clients behind a trusted proxy.
+        """
+        client = self._channels[channel] = "" if proxy else client_of(peer)
         if self._ticking is None:
             self._ticking = self.reactor.callLater(1, self._tick)
-        return self._admission.enter(client)
-
-    def met(self, channel: Ending, peer: IAddress) -> Verdict:
-        """The first head came, and with it the client's own address if a proxy tells it."""
-        client, before = client_of(peer), self._channels[channel]
-        if client == before:
-            return Verdict.WELCOME
-        self._channels[channel] = client
-        self._admission.leave(before)
         return self._admission.enter(client)
 
     def left(self, channel: Ending) -> None:

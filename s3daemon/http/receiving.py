@@ -10,7 +10,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport, ITCPTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IHalfCloseableProtocol,
+    ISSLTransport,
+    ITCPTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,6 +26,7 @@ from s3daemon.http.body import Body, BodyIncomplete, BodyTooSlow
 from s3daemon.http.ending import Phase
 from s3daemon.http.outlet import Outlet
 from s3daemon.http.request import Request
+from s3daemon.streams.addresses import host_of
 from s3daemon.wire.framing import ChunkedFraming, Framing, LengthFraming
 from s3daemon.wire.http1 import Head, HeadError, check_begin, parse_head
 
@@ -42,12 +48,13 @@ BURST = 32
 class Receiver(Answering):
     """A connection that receives requests, one at a time."""
 
-    def __init__(self, factory: S3Factory) -> None:
+    def __init__(self, factory: S3Factory, peer: IAddress | None) -> None:
         super().__init__(factory)
+        self._peer = peer  # of the transport, or by the word of a balancer
+        self.proxied = False  # by a trusted proxy, which tells in each head whose request it is
         self._searched = 0  # so much of the input holds no end of a head
         self._advancing = False
         self._resting = False  # other connections have their turn
-        self._met = False  # a head came, so the client's address is what it will be
         self._secure = False
 
     # -- from the transport ------------------------------------------------------------
@@ -60,15 +67,17 @@ class Receiver(Answering):
             transport.setTcpNoDelay(True)
         self.outlet = Outlet(transport, self._output_changed)
         self._deadline = self._reactor.seconds() + self._timeouts.head
-        self._admit(self.factory.joined(self, transport.getPeer()))
+        if self._peer is None:
+            self._peer = transport.getPeer()
+        self.proxied = self.factory.trusted.has(host_of(self._peer))
+        self._admit(self.factory.joined(self, self._peer, self.proxied))
 
-    def _admit(self, verdict: Verdict) -> bool:
+    def _admit(self, verdict: Verdict) -> None:
         if verdict is Verdict.TOLD:
             self.outlet.write(self.factory.too_many)
             self._finish(linger=True)
         elif verdict is Verdict.DROPPED:
             self.abortConnection()
-        return verdict is Verdict.WELCOME
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of a head, of a body, of a later request, or of no interest."""
@@ -168,11 +177,6 @@ class Receiver(Answering):
         except HeadError as error:
             self._refuse(error)
             return False
-        if not self._met:
-            self._met = True
-            transport: Any = self.transport
-            if not self._admit(self.factory.met(self, transport.getPeer())):
-                return False
         self._input = data[end:]
         self._searched = 0
         framing: Framing | None = None

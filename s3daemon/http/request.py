@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -62,16 +61,6 @@ class Request(server.Request):
         self._fields_as_headers: Headers | None = None
         self._query: dict[bytes, list[bytes]] | None = None
         self._segments: list[bytes] | None = None
-
-    @property
-    def peer_name(self) -> str:
-        """The client's address as text: ``host:port``, ``[host]:port``, or ``unix``."""
-        peer = self.client
-        if isinstance(peer, IPv4Address):
-            return f"{peer.host}:{peer.port}"
-        if isinstance(peer, IPv6Address):
-            return f"[{peer.host}]:{peer.port}"
-        return "unix" if isinstance(peer, UNIXAddress) else str(peer)
 
     # -- what twisted.web takes from the head, made when it is asked for ------------------
 

@@ -34,6 +34,7 @@ from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
 from s3daemon.http import body as bodies
 from s3daemon.http.accesslog import Entry
+from s3daemon.http.origin import origin_of
 from s3daemon.http.refusals import refusal
 from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
@@ -139,9 +140,11 @@ class S3Service:
         """Serve one S3 request to its end."""
         head = request.head
         request_id = f"{self._prefix}{next(self._count):08X}"
+        assert request.channel is not None
+        origin = origin_of(request.channel, head)
         entry = Entry(
             request_id=request_id,
-            peer=request.peer_name,
+            peer=origin.name,
             method=head.method.decode("ascii", "replace"),
             target=head.target,
             begin=self._reactor.seconds(),
@@ -159,7 +162,7 @@ class S3Service:
                     head.fields,
                     self._settings.endpoints,
                     self._settings.domains,
-                    secure=request.isSecure(),
+                    secure=origin.secure,
                     length=head.length,
                 )
                 answer = await self._perform(request, s3, entry, common)

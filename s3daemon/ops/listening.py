@@ -21,7 +21,9 @@ from twisted.python.failure import Failure
 
 from s3daemon.config_listen import Listen, parse
 from s3daemon.ops.hangup import Reloadable
+from s3daemon.ops.proxied import ProxiedFactory
 from s3daemon.ops.tls import Certificates, TlsFactory, load
+from s3daemon.wire.forwarded import Networks
 
 #: Connections that may wait to be accepted; the kernel takes less where it is told to
 #: (net.core.somaxconn).
@@ -82,6 +84,8 @@ class Listeners(Service):
 
     :ivar places: where.
     :ivar drain: seconds that the requests under way are given at the end.
+    :ivar trusted: balancers whose PROXY headers are believed.
+    :ivar preamble: seconds in which such a header has to come.
     :ivar ports: what is open.
     """
 
@@ -89,7 +93,10 @@ class Listeners(Service):
     _factory: Any  # IProtocolFactory and IDrainable; interfaces cannot be joined in a type
     places: Sequence[Place]
     drain: float
+    trusted: Networks
+    preamble: float
     ports: list[IListeningPort] = attrs.field(factory=list)
+    _proxied: list[ProxiedFactory] = attrs.field(factory=list)
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.listen"))
 
     def privilegedStartService(self) -> None:
@@ -108,6 +115,9 @@ class Listeners(Service):
         factory: IProtocolFactory = self._factory
         if place.certificates is not None:
             factory = TlsFactory(place.certificates, factory)
+        if place.listen.proxied:
+            factory = ProxiedFactory(factory, self.trusted, self.preamble, self._reactor)
+            self._proxied.append(factory)
         try:
             endpoint = serverFromString(self._reactor, place.listen.socket(BACKLOG))
             opened = endpoint.listen(factory)
@@ -137,6 +147,8 @@ class Listeners(Service):
         ports, self.ports = self.ports, []
         for port in ports:
             await _stopped(port)
+        for proxied in self._proxied:
+            proxied.close()
         factory: IDrainable = self._factory
         clock: IReactorTime = self._reactor
         drained = factory.drain()

@@ -11,6 +11,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import execute
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
@@ -52,9 +53,9 @@ class Memory(StringTransport):
 class Client:
     """The other side of one connection over memory."""
 
-    def __init__(self, factory: S3Factory) -> None:
+    def __init__(self, factory: S3Factory, peer: IAddress | None = None) -> None:
         self.transport = Memory()
-        self.channel = factory.buildProtocol(None)
+        self.channel = factory.buildProtocol(peer)
         self.transport.channel = self.channel
         self.channel.makeConnection(self.transport)
 
@@ -107,8 +108,9 @@ class Server:
         if self._process is not None:
             self._process(request)
 
-    def connect(self) -> Client:
-        return Client(self.factory)
+    def connect(self, peer: IAddress | None = None) -> Client:
+        """A client; of this address by the word of a balancer, if one is given."""
+        return Client(self.factory, peer)
 
     def after(self, seconds: float) -> None:
         for _ in range(int(seconds)):

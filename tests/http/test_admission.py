@@ -12,6 +12,7 @@ from twisted.logger import capturedLogs
 
 from s3daemon.http.admission import Admission, Verdict, client_of
 from s3daemon.http.limits import Limits
+from s3daemon.wire.forwarded import Networks
 
 WELCOME, TOLD, DROPPED = Verdict
 
@@ -131,16 +132,27 @@ def test_the_rest_of_a_flood_is_dropped_at_once(serve: Any) -> None:
     assert kept.received() == OK
 
 
-def test_a_proxy_tells_who_it_is_with_the_first_bytes(serve: Any) -> None:
+def test_clients_that_a_balancer_names_count_each_for_itself(serve: Any) -> None:
     server = serve(ok, limits=Limits(connections_per_peer=1))
     clients = []
     for number in (1, 1, 2):
-        clients.append(server.connect())
-        clients[-1].transport.peerAddr = IPv4Address("TCP", f"198.51.100.{number}", 1)
+        clients.append(server.connect(IPv4Address("TCP", f"198.51.100.{number}", 1)))
         clients[-1].send(GET)
     one, again, two = (client.received() for client in clients)
     assert (one, two) == (OK, OK)
     assert again.startswith(b"HTTP/1.1 503 ")
+    for client in clients:
+        client.vanish()
+    assert (server.factory._admission._all, server.factory._admission._of) == (0, {})
+
+
+@pytest.mark.parametrize(("proxies", "welcome"), [(["192.0.2.0/24"], 3), (["10.0.0.0/8"], 1)])
+def test_a_trusted_proxy_is_not_one_client(serve: Any, proxies: list[str], welcome: int) -> None:
+    server = serve(ok, limits=Limits(connections_per_peer=1), trusted=Networks(proxies))
+    clients = [server.connect() for _ in range(3)]
+    for client in clients:
+        client.send(GET)
+    assert [client.received() for client in clients].count(OK) == welcome
     for client in clients:
         client.vanish()
     assert (server.factory._admission._all, server.factory._admission._of) == (0, {})

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from klein import Klein
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -61,21 +61,6 @@ def test_what_a_request_is(serve: Any) -> None:
     assert request.getClientAddress() == IPv4Address("TCP", "192.0.2.7", 5555)
     request.args, request.postpath = {}, [b"x"]
     assert (request.args, request.postpath) == ({}, [b"x"])
-
-
-@pytest.mark.parametrize(
-    ("address", "name"),
-    [
-        (IPv4Address("TCP", "192.0.2.7", 5), "192.0.2.7:5"),
-        (IPv6Address("TCP", "::1", 5), "[::1]:5"),
-        (UNIXAddress("/x"), "unix"),
-        ("other", "other"),
-    ],
-)
-def test_the_name_of_the_peer(serve: Any, address: Any, name: str) -> None:
-    _, request = begin(serve)
-    request.client = address
-    assert request.peer_name == name
 
 
 class Page(Resource):

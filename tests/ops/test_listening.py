@@ -14,7 +14,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
 from s3daemon.ops.listening import BACKLOG, CannotStart, Listeners, Place, shown
+from s3daemon.wire.forwarded import Networks
 from tests.support.certificates import NOW
+
+TRUSTED = Networks(["10.0.0.0/8"])
 
 
 class Factory(ServerFactory):
@@ -34,7 +37,7 @@ class Factory(ServerFactory):
 
 def listeners(*descriptions: str, reactor: Any = None, drain: float = 30.0) -> Listeners:
     places = [Place.of(description, lambda: NOW) for description in descriptions]
-    return Listeners(reactor or MemoryReactorClock(), Factory(), places, drain)
+    return Listeners(reactor or MemoryReactorClock(), Factory(), places, drain, TRUSTED, 10.0)
 
 
 def test_it_opens_every_endpoint_and_says_where() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import ssl
 from contextlib import suppress
 from pathlib import Path
@@ -33,11 +32,6 @@ class Echoes(Factory):
     noisy = False
 
 
-def real() -> Authority:
-    """One whose certificates are good today, for clients that look."""
-    return Authority(now=datetime.datetime.now(datetime.UTC).timestamp())
-
-
 def certificates(files: tuple[Path, Path], now: float = NOW) -> Certificates:
     return Certificates(TlsFiles(*files), lambda: now)
 
@@ -47,7 +41,7 @@ def certificates(files: tuple[Path, Path], now: float = NOW) -> Certificates:
 
 @pytest.mark.parametrize("kind", ["ec", "rsa", "ed25519"])
 def test_keys_of_every_usual_kind(kind: str, tmp_path: Path) -> None:
-    authority = real()
+    authority = Authority.today()
     made = certificates(authority.issue(kind=kind).write(tmp_path))
     client = TlsClient(TlsFactory(made, Echoes()), trusting(authority.certificate)).handshake()
     client.send(b"hello")
@@ -164,7 +158,7 @@ def test_files_in_the_wrong_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("apart", [False, True])
 def test_certificates_that_lead_to_a_root_are_sent(apart: bool, tmp_path: Path) -> None:
     """Certbot's fullchain.pem works as certKey; so does a file of its own as extraCertChain."""
-    authority = real()
+    authority = Authority.today()
     key, certificate = authority.issue().write(tmp_path)
     chain = tmp_path / "chain.pem"
     chain.write_bytes(authority.certificate)
@@ -223,7 +217,7 @@ V = ssl.TLSVersion
 def test_versions_and_ciphers(
     low: ssl.TLSVersion, high: ssl.TLSVersion, ciphers: str, agreed: str | None, tmp_path: Path
 ) -> None:
-    authority = real()
+    authority = Authority.today()
     made = certificates(authority.issue(kind="rsa").write(tmp_path))
     client = TlsClient(TlsFactory(made, Echoes()), client_context(low, high, authority, ciphers))
     if agreed is None:
@@ -236,7 +230,7 @@ def test_versions_and_ciphers(
 
 
 def test_what_is_spoken_on_top(tmp_path: Path) -> None:
-    authority = real()
+    authority = Authority.today()
     factory = TlsFactory(certificates(authority.issue().write(tmp_path)), Echoes())
     context = trusting(authority.certificate)
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -260,7 +254,7 @@ def subject(client: TlsClient) -> str:
 
 
 def test_a_reload_is_for_new_connections(tmp_path: Path) -> None:
-    authority = real()
+    authority = Authority.today()
     context = trusting(authority.certificate)
     context.check_hostname = False
     made = certificates(authority.issue("old.example").write(tmp_path))

@@ -52,6 +52,11 @@ class Authority:
     )
     now: float = NOW
 
+    @classmethod
+    def today(cls) -> Authority:
+        """One whose certificates are valid for clients that look at the clock."""
+        return cls(now=datetime.datetime.now(datetime.UTC).timestamp())
+
     def _name(self) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
 
