@@ -124,12 +124,42 @@ def test_unlisted_parts_are_forgotten(world: World, upload_id: str) -> None:
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
 def test_forms_of_etags(form: str, namespace: str) -> None:
     body = listing([(f" {number} ", form.format(etag)) for number, etag in ALL], namespace)
-    assert listed_parts(body) == list(ALL)
+    assert listed_parts(body) == [(*pair, None) for pair in ALL]
 
 
-def test_checksums_in_the_document_are_no_hindrance() -> None:
-    body = listing(ALL).replace(b"<ETag>", b"<ChecksumCRC32>AAAAAA==</ChecksumCRC32><ETag>")
-    assert listed_parts(body) == list(ALL)
+@pytest.mark.parametrize(
+    ("element", "checksum"),
+    [
+        ("<ChecksumCRC32>y/Q5Jg==</ChecksumCRC32>", ("CRC32", "y/Q5Jg==")),
+        ("<ChecksumCRC64NVME> rosUhgp5mIg=\n</ChecksumCRC64NVME>", ("CRC64NVME", "rosUhgp5mIg=")),
+        ("<ChecksumCRC32/>", None),
+        ("<ChecksumCRC16>AAA=</ChecksumCRC16>", None),
+    ],
+)
+def test_checksums_in_the_document(element: str, checksum: tuple[str, str] | None) -> None:
+    body = listing(ALL).replace(b"<ETag>", element.encode() + b"<ETag>")
+    assert listed_parts(body) == [(*pair, checksum) for pair in ALL]
+
+
+@pytest.mark.parametrize(
+    ("elements", "value"),
+    [
+        ("<ChecksumCRC32>y/Q5Jg</ChecksumCRC32>", "CRC32:y/Q5Jg;"),
+        ("<ChecksumCRC32>rosUhgp5mIg=</ChecksumCRC32>", "CRC32:rosUhgp5mIg=;"),
+        ("<ChecksumSHA1>\u00e9</ChecksumSHA1>", "SHA1:\u00e9;"),
+        (
+            "<ChecksumCRC32>y/Q5Jg==</ChecksumCRC32><ChecksumCRC64NVME>rosUhgp5mIg="
+            "</ChecksumCRC64NVME>",
+            "CRC32:y/Q5Jg==;CRC64NVME:rosUhgp5mIg=;",
+        ),
+    ],
+)
+def test_checksums_that_are_none(elements: str, value: str) -> None:
+    body = listing(ALL).replace(b"<ETag>", elements.encode() + b"<ETag>")
+    with pytest.raises(errors.InvalidArgument) as caught:
+        listed_parts(body)
+    assert str(caught.value) == "Invalid Base64 or multiple checksums present in request"
+    assert caught.value.detail == {"ArgumentName": "Checksum", "ArgumentValue": value}
 
 
 def test_as_many_parts_as_there_can_be() -> None:
@@ -193,7 +223,8 @@ def test_create_only(world: World, upload_id: str) -> None:
         ("if-match", "*", errors.NotImplemented),
         ("if-none-match", '"etag"', errors.NotImplemented),
         ("x-amz-server-side-encryption-customer-key", "k", errors.NotImplemented),
-        ("x-amz-mp-object-size", "many", errors.InvalidArgument),
+        ("x-amz-mp-object-size", "many", errors.InvalidRequest),
+        ("x-amz-mp-object-size", "-1", errors.InvalidRequest),
         ("x-amz-mp-object-size", "13", errors.InvalidRequest),
         ("content-md5", "x", errors.InvalidDigest),
         ("content-md5", base64.b64encode(b"\0" * 16).decode(), errors.BadDigest),
