@@ -27,10 +27,11 @@ def load(path: Path, kept: bool = False) -> tuple[User, ...]:
     return users(decode(read(path, kept), str(path)))
 
 
-def read(path: Path, kept: bool = False) -> bytes:
+def read(path: Path, kept: bool = False, whosever: bool = False) -> bytes:
     """The bytes of a file with secrets.  Blocks.
 
     :param kept: see :func:`load`.
+    :param whosever: it may belong to anybody, for root who looks after the files of others.
     :raises SettingError: it cannot be read, or others may use it.
     """
     try:
@@ -38,13 +39,13 @@ def read(path: Path, kept: bool = False) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(fd, "rb") as file:
             # Asked of what was opened: the name may lead elsewhere by now.
-            _judge(path, os.fstat(fd), kept)
+            _judge(path, os.fstat(fd), kept, whosever)
             return file.read()
     except OSError as error:
         raise SettingError(str(path), "", f"cannot be read: {error.strerror}") from error
 
 
-def _judge(path: Path, found: os.stat_result, kept: bool) -> None:
+def _judge(path: Path, found: os.stat_result, kept: bool, whosever: bool) -> None:
     def refuse(problem: str) -> SettingError:
         return SettingError(str(path), "", problem)
 
@@ -56,7 +57,7 @@ def _judge(path: Path, found: os.stat_result, kept: bool) -> None:
             f"others than its owner may use it (mode {mode:04o}), and there are secrets in it:"
             f" chmod 600 {path}"
         )
-    if found.st_uid not in (0, os.geteuid()):
+    if not whosever and found.st_uid not in (0, os.geteuid()):
         raise refuse(
             f"belongs to the user with number {found.st_uid}, who could let anybody in: it has to"
             f" belong to the user that runs this, or to root: chown {os.geteuid()} {path}"

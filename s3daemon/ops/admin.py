@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import s3daemon
 from s3daemon import config
-from s3daemon.ops import first_run
+from s3daemon.ops import first_run, user_arguments
 from s3daemon.ops.listening import Place
 from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.toml_file import SettingError
@@ -44,9 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     tried.add_argument("root", type=Path)
     tried.set_defaults(command=_probe)
 
-    user = commands.add_parser("new-user", help="print a new user for the credentials file")
-    user.add_argument("name")
-    user.set_defaults(command=_new_user)
+    user_arguments.register(commands)
 
     run = commands.add_parser("run", help="serve a directory in the foreground, to try it out")
     run.add_argument("--root", type=Path, default=Path("data"), help="default: %(default)s")
@@ -77,19 +76,19 @@ def _probe(options: argparse.Namespace) -> int:
     return 0
 
 
-def _new_user(options: argparse.Namespace) -> int:
-    print(first_run.new_user(options.name), end="")
-    return 0
-
-
 def _run(options: argparse.Namespace) -> int:
     options.root.mkdir(parents=True, exist_ok=True)
-    files = first_run.prepare(options.state)
     url = f"http://127.0.0.1:{options.port}"
+    files = first_run.prepare(options.state, url)
     print(f"s3gate serves {options.root.absolute()} at {url}.  In another terminal, here:\n")
     for command in first_run.commands(files, url):
         print(f"    {command}")
-    print(f"\nKeys for other clients are in {files.credentials}.  Ctrl-C ends it.\n", flush=True)
+    print(
+        f"\nFor the AWS command line, boto3 and the like:  . {shlex.quote(str(files.aws))}"
+        f"\nUsers and their keys are in {files.credentials}: s3gate user --help."
+        "  Ctrl-C ends it.\n",
+        flush=True,
+    )
     sys.argv = [
         "twistd",
         "--nodaemon",

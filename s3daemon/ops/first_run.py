@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shlex
-import string
+import time
 from pathlib import Path
 
 import attrs
 
 from s3daemon.auth import credentials_file
+from s3daemon.auth.identity import Identity
 from s3daemon.config_kinds import quoted
-
-_LETTERS = string.ascii_uppercase + string.digits
+from s3daemon.ops import secret_file
+from s3daemon.ops.user_file import Pair, new_id, new_pair, table_of
 
 #: Bucket of the commands that are shown.
 BUCKET = "first-bucket"
+
+#: Region that the gateway has when nobody says another one.
+REGION = "us-east-1"
 
 
 @attrs.frozen
@@ -26,53 +28,64 @@ class FirstRun:
     :ivar credentials: the file of users.
     :ivar curl: settings for curl that sign with the first user's keys; what nobody has to type
         nobody can see in a list of processes.
+    :ivar aws: the same for a shell and the AWS command line, boto3 and others.
     """
 
     credentials: Path
     curl: Path
+    aws: Path
 
 
-def new_user(name: str) -> str:
-    """A table for the file of users: keys of the usual lengths, from the system's randomness."""
-    access_key = "".join(secrets.choice(_LETTERS) for _ in range(20))
-    secret_key = secrets.token_urlsafe(30)
-    return (
-        f"[[user]]\nname = {quoted(name)}\nid = {quoted(secrets.token_hex(32))}\n"
-        f"display_name = {quoted(name)}\n"
-        f"keys = [{{ access_key = {quoted(access_key)}, secret_key = {quoted(secret_key)} }}]\n"
-    )
-
-
-def prepare(directory: Path) -> FirstRun:
-    """Make a user and what curl needs, beneath ``directory``, unless they are there.
+def prepare(directory: Path, url: str) -> FirstRun:
+    """Make a user and what clients need, beneath ``directory``; a user who is there stays.
 
     :raises OSError: the files cannot be written.
     :raises s3daemon.toml_file.SettingError: the file of users that is there cannot be used.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    files = FirstRun(directory / "credentials.toml", directory / "curl.conf")
+    files = FirstRun(directory / "credentials.toml", directory / "curl.conf", directory / "aws.env")
     if not files.credentials.exists():
-        _write(files.credentials, new_user("first"))
-    keys = next((user.keys for user in credentials_file.load(files.credentials) if user.keys), None)
-    if keys:
-        access_key, key = next(iter(keys.items()))
-        pair = quoted(f"{access_key}:{key.secret_key}")
-        _write(
-            files.curl,
-            f'aws-sigv4 = "aws:amz:us-east-1:s3"\nuser = {pair}\n'
-            "show-error\nsilent\nfail-with-body\n",
-        )
+        table = table_of(Identity(new_id(), "first", "first"), new_pair())
+        secret_file.replace(files.credentials, table.encode())
+    pair = _usable(files.credentials)
+    if pair is not None:
+        secret_file.replace(files.curl, _for_curl(pair).encode())
+        secret_file.replace(files.aws, _for_aws(pair, url).encode())
     return files
 
 
-def _write(path: Path, text: str) -> None:
-    """A new file for nobody but us, whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.rename(path)
+def _usable(file: Path) -> Pair | None:
+    """The first pair of keys in a file that may be used now."""
+    now = time.time()
+    for user in credentials_file.load(file):
+        for access_key, key in user.keys.items():
+            if user.enabled and key.usable(now):
+                return Pair(access_key, key.secret_key)
+    return None
+
+
+def _for_curl(pair: Pair) -> str:
+    user = quoted(f"{pair.access_key}:{pair.secret_key}")
+    lines = [
+        f'aws-sigv4 = "aws:amz:{REGION}:s3"',
+        f"user = {user}",
+        # curl before 8.3 sends no digest by itself, and S3 asks for one.
+        'header = "x-amz-content-sha256: UNSIGNED-PAYLOAD"',
+        "show-error",
+        "silent",
+        "fail-with-body",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _for_aws(pair: Pair, url: str) -> str:
+    variables = {
+        "AWS_ACCESS_KEY_ID": pair.access_key,
+        "AWS_SECRET_ACCESS_KEY": pair.secret_key,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": url,
+    }
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 def commands(files: FirstRun, url: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -253,3 +254,21 @@ def test_what_may_stand_there_once(tmp_path: Path, second: str, line: int, key: 
 
 def test_no_address_is_no_address_twice(tmp_path: Path) -> None:
     assert len(load(write(tmp_path, ALICE + "[[user]]\nname = 'bob'\nemail = ''\n"))) == 2
+
+
+SAMPLE = Path(__file__).parents[2] / "etc" / "users.toml"
+
+
+def test_the_sample_names_everything_that_can_be_said(tmp_path: Path) -> None:
+    text = SAMPLE.read_text()
+    assert load(write(tmp_path, text)) == ()
+    start = text.index("# [[user]]")
+    lines = [line.removeprefix("# ") for line in text[start:].splitlines()]
+    settings = re.compile(r"\[|\]|[a-z_]+ = |#?  +\{")
+    table = [line.lstrip("#") for line in lines if settings.match(line)]
+    (alice,) = load(write(tmp_path, "\n".join(table)))
+    assert {line.partition(" ")[0] for line in table if " = " in line and "{" not in line} == {
+        "name", "id", "display_name", "email", "enabled", "read_only", "scopes", "uid", "gid",
+        "groups", "keys",
+    }  # fmt: skip
+    assert len(alice.keys) == 3

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 import s3daemon
-from s3daemon.auth import credentials_file
 from s3daemon.ops.admin import main
-from s3daemon.toml_file import parse
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,12 +47,6 @@ def test_probe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "xattrs up to" in capsys.readouterr().out
 
 
-def test_new_user(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new-user", "alice"]) == 0
-    (user,) = credentials_file.users(parse(capsys.readouterr().out, "f"))
-    assert user.identity.name == "alice"
-
-
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["probe"]])
 def test_what_it_does_not_know(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -84,4 +76,5 @@ def test_run_hands_over_to_twistd(
     assert root.is_dir()
     out = capsys.readouterr().out
     assert out.count("curl -K") == 3
+    assert f". {state}/aws.env" in out
     assert "http://127.0.0.1:12345" in out
