@@ -10,8 +10,9 @@ CreateMultipartUpload, UploadPart.  The messages are those that S3 sends.
 
 from __future__ import annotations
 
-from s3daemon.store.interfaces import Checksum
+from s3daemon.store.interfaces import Checksum, PartInfo, UploadInfo
 from s3daemon.wire import checksums, errors
+from s3daemon.wire.checksums import Algorithm
 from s3daemon.wire.message import S3Request
 from s3daemon.wire.xmlio import element
 
@@ -60,6 +61,21 @@ def checksum_type(request: S3Request) -> str | None:
     if kind not in (None, checksums.COMPOSITE, checksums.FULL_OBJECT):
         raise invalid_value(TYPE_HEADER)
     return kind
+
+
+def part_algorithm(upload: UploadInfo) -> Algorithm | None:
+    """What the checksum of a part is made with; None where nobody asked and none comes cheaply."""
+    if upload.checksum_algorithm is None:
+        return checksums.DEFAULT
+    return checksums.ALGORITHMS[upload.checksum_algorithm]
+
+
+def shown(upload: UploadInfo, part: PartInfo) -> Checksum | None:
+    """The checksum of a part that answers show: not one that nobody asked for.
+
+    A client would send it back with Complete, which S3 then refuses.
+    """
+    return None if upload.checksum_algorithm is None else part.checksum
 
 
 def invalid_value(header: str) -> errors.InvalidRequest:

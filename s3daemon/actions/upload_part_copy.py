@@ -16,9 +16,10 @@ from s3daemon.actions import copy_source
 from s3daemon.actions.base import Action, Answer, Context
 from s3daemon.actions.copy_source import CopySource
 from s3daemon.actions.multipart import UploadTarget, part_number, upload_target
+from s3daemon.actions.multipart_checksums import checksum_elements, part_algorithm, shown
 from s3daemon.actions.sink import MAX_PART
-from s3daemon.store.interfaces import IPartWriter, IReader
-from s3daemon.wire import errors, headers, ranges
+from s3daemon.store.interfaces import Checksum, IPartWriter, IReader, PartInfo
+from s3daemon.wire import checksums, errors, headers, ranges
 from s3daemon.wire.dates import iso8601
 from s3daemon.wire.message import S3Request
 from s3daemon.wire.xmlio import document, element
@@ -57,10 +58,11 @@ def parse(request: S3Request) -> UploadPartCopy:
 
 
 def run(context: Context, wanted: UploadPartCopy) -> Answer:
-    """Answer a CopyPartResult.
+    """Answer a CopyPartResult; the checksum is made here, as the client does not see the bytes.
 
     :raises errors.InvalidRange: the range reaches beyond the end of the source.
     :raises errors.InvalidRequest: more than 5 GiB.
+    :raises errors.NotImplemented: the library for the upload's checksum is not installed here.
     :raises errors.OperationAborted: the source was cut short meanwhile, outside S3.
     :raises s3daemon.store.interfaces.NoSuchUpload:
     """
@@ -81,7 +83,8 @@ def run(context: Context, wanted: UploadPartCopy) -> Answer:
             upload.bucket, upload.key, upload.upload_id, wanted.number, length
         )
         try:
-            part = writer.commit(_copy(reader, writer, offset, length))
+            part = _copy(reader, writer, offset, length)
+            checksum = shown(writer.upload, part)
         except BaseException:
             writer.abort()
             raise
@@ -91,13 +94,16 @@ def run(context: Context, wanted: UploadPartCopy) -> Answer:
         "CopyPartResult",
         element("LastModified", iso8601(part.modified_ns)),
         element("ETag", f'"{part.etag}"'),
+        checksum_elements(checksum, with_type=False),
     )
     return Answer(body=body)
 
 
-def _copy(reader: IReader, writer: IPartWriter, offset: int, length: int) -> str:
-    """Write the bytes, and give their MD5 in hex."""
+def _copy(reader: IReader, writer: IPartWriter, offset: int, length: int) -> PartInfo:
+    """Make the bytes the part, with the checksum that the upload's parts have."""
     md5 = hashlib.md5(usedforsecurity=False)
+    algorithm = part_algorithm(writer.upload)
+    hasher = None if algorithm is None else checksums.hasher_of(algorithm)
     end = offset + length
     while offset < end:
         piece: bytes = reader.read(offset, min(_PIECE, end - offset))
@@ -106,9 +112,15 @@ def _copy(reader: IReader, writer: IPartWriter, offset: int, length: int) -> str
                 "The copy source was changed while it was read. Try again."
             )
         md5.update(piece)
+        if hasher is not None:
+            hasher.update(piece)
         writer.write((piece,))
         offset += len(piece)
-    return md5.hexdigest()
+    checksum = None
+    if algorithm is not None and hasher is not None:
+        checksum = Checksum(algorithm.name, checksums.encode(hasher.digest()))
+    part: PartInfo = writer.commit(md5.hexdigest(), checksum)
+    return part
 
 
 ACTION = Action("UploadPartCopy", parse, run)

@@ -11,9 +11,9 @@ import pytest
 from s3daemon.actions import upload_part_copy
 from s3daemon.actions.base import Answer
 from s3daemon.actions.upload_part_copy import ACTION
-from s3daemon.store.interfaces import Attributes, IReader, NoSuchUpload, ObjectInfo
+from s3daemon.store.interfaces import Attributes, Checksum, IReader, NoSuchUpload, ObjectInfo
 from s3daemon.store.memory import MemoryStore
-from s3daemon.wire import errors
+from s3daemon.wire import checksums, errors
 from tests.support.actions import World, outline, parsed
 
 CONTENT = bytes(range(256)) * 10
@@ -90,6 +90,41 @@ def test_copy(
     assert found["LastModified"].isoformat() == "2026-11-24T04:12:42.627000+00:00"
     assert outline(answer) == ["CopyPartResult", "LastModified", "ETag"]
     assert content(world, upload_id) == expected
+
+
+@pytest.mark.parametrize("range_", [None, "bytes=300-1299", "bytes=0-0"])
+@pytest.mark.parametrize("piece", [1024 * 1024, 100])
+@pytest.mark.parametrize(("algorithm", "kind"), [("SHA256", "COMPOSITE"), ("CRC32", "FULL_OBJECT")])
+def test_checksum(
+    world: World,
+    algorithm: str,
+    kind: str,
+    range_: str | None,
+    piece: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upload_part_copy, "_PIECE", piece)
+    uploads = world.store.uploads
+    upload_id = uploads.create("abc", "k", Attributes(), "id-alice", algorithm, kind).upload_id
+    answer = copy(world, upload_id, range_)
+    hasher = checksums.hasher(algorithm)
+    hasher.update({None: CONTENT, "bytes=0-0": CONTENT[:1]}.get(range_, CONTENT[300:1300]))
+    expected = Checksum(algorithm, checksums.encode(hasher.digest()))
+    found = parsed("UploadPartCopy", answer)["CopyPartResult"]
+    assert found[f"Checksum{algorithm}"] == expected.value
+    assert outline(answer)[3:] == [f"Checksum{algorithm}"]
+    assert uploads.list_parts("abc", "k", upload_id, 0, 1).parts[0].checksum == expected
+
+
+def test_the_default_checksum_is_kept_and_not_shown(world: World, upload_id: str) -> None:
+    if checksums.DEFAULT is None:
+        pytest.skip("no library for it is installed")
+    assert outline(copy(world, upload_id)) == ["CopyPartResult", "LastModified", "ETag"]
+    hasher = checksums.hasher("CRC64NVME")
+    hasher.update(CONTENT)
+    assert world.store.uploads.list_parts("abc", "k", upload_id, 0, 1).parts[
+        0
+    ].checksum == Checksum("CRC64NVME", checksums.encode(hasher.digest()))
 
 
 def test_an_empty_source(world: World, upload_id: str) -> None:
