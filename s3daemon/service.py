@@ -12,6 +12,7 @@ or to the end of their time, the sweep, the threads, the store.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -47,6 +48,7 @@ from s3daemon.ops.listening import Listeners, Place
 from s3daemon.ops.readiness import RootCheck
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
+from s3daemon.streams.aside import Aside
 from s3daemon.streams.pool import Pool
 from s3daemon.toml_file import SettingError
 from s3daemon.wire.forwarded import Networks
@@ -83,6 +85,7 @@ class Storage(Service):
     _store: IStore
     _pools: list[Pool]
     _clock: IReactorTime
+    _aside: Aside | None = None
 
     def stopService(self) -> Deferred[None]:
         """Take no more work, wait for what is under way, close the store."""
@@ -99,6 +102,8 @@ class Storage(Service):
                 _log().warn("storage calls do not come back; leaving them behind")
                 return
             await deferLater(self._clock, 0.05)
+        if self._aside is not None:
+            self._aside.stop()
         self._store.close()
 
 
@@ -120,10 +125,12 @@ def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
     light = Pool(reactor, config.limits.pool_threads, "small")
     heavy = Pool(reactor, config.limits.heavy_threads, "large")
     sweeping = Pool(reactor, 1, "janitor")
-    factory = build_factory(config, store, directory, Pools(light, heavy), reactor)
+    # Digests keep a core busy each, so more threads than cores bring nothing.
+    aside = Aside(len(os.sched_getaffinity(0)))
+    factory = build_factory(config, store, directory, Pools(light, heavy, aside), reactor)
     root = kind()
     children: list[tuple[str, Service]] = [
-        ("storage", Storage(store, [light, heavy, sweeping], reactor)),
+        ("storage", Storage(store, [light, heavy, sweeping], reactor, aside)),
         ("hang-up", HangUp(_reloads(config, directory, places), light, reactor)),
     ]
     if config.store.multipart_expiry:

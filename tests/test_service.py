@@ -21,6 +21,7 @@ from s3daemon.http.s3 import Pools
 from s3daemon.service import SETTLE, Root, Storage
 from s3daemon.store.posix import PosixStore
 from s3daemon.store.posix.probe import ProbeError
+from s3daemon.streams.aside import Aside
 from s3daemon.streams.pool import Pool, SynchronousPool
 from s3daemon.toml_file import SettingError
 from tests.support.inmemory import Response, Wire
@@ -173,14 +174,18 @@ def test_the_store_is_closed_after_its_last_job() -> None:
     pool = Pool(reactor, 1, "test")
     go_on = threading.Event()
     pool.run(go_on.wait, 60)
-    done = Storage(store, [pool], reactor).stopService()
+    aside = Aside(1)
+    done = Storage(store, [pool], reactor, aside).stopService()
     reactor.advance(1)
     assert not store.closed
+    aside(lambda: None)()
     go_on.set()
     reactor.let_through()
     reactor.advance(1)
     assert done.called
     assert store.closed == 1
+    with pytest.raises(RuntimeError):
+        aside(lambda: None)
 
 
 def test_a_store_in_use_stays_open() -> None:

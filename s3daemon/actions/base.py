@@ -7,11 +7,12 @@ them in one job on a pool thread, so that a small request costs one hop.  Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
+from s3daemon.actions.digesting import Aside
 from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
 from s3daemon.store.interfaces import (
@@ -26,6 +27,7 @@ from s3daemon.store.interfaces import (
     UploadInfo,
 )
 from s3daemon.wire import errors
+from s3daemon.wire.integrity import Announced
 from s3daemon.wire.message import Fields, S3Request
 
 #: Bodies up to this many bytes are read in the action's own job and sent with the head.
@@ -81,6 +83,7 @@ class Context:
     :ivar may: the one decision function.
     :ivar expected_owner: what x-amz-expected-bucket-owner says: the target bucket must be theirs.
     :ivar display_name: canonical id -> name to show beside it.
+    :ivar aside: makes digests of large bodies on another thread; None to make them here.
     """
 
     buckets: IBuckets
@@ -94,6 +97,7 @@ class Context:
     now_ns: int = 0
     region: str = "us-east-1"
     expected_owner: str | None = None
+    aside: Aside | None = None
 
     def bucket(self, name: str, key: str = "", operation: str = "") -> BucketInfo:
         """The bucket, if it is there and the caller may do this in it.
@@ -223,11 +227,32 @@ class Action:
 
 @attrs.frozen
 class DocumentAction:
-    """An action with a small document as its body: ``run(context, input, document)``."""
+    """An action with a small document as its body: ``run(context, input, document)``.
+
+    :ivar checksummed: the checksum of the request is one of the document; else it speaks of
+        something else.
+    """
 
     name: str
     parse: ParseFn
     run: Callable[[Context, Any, bytes], Answer]
+    checksummed: bool = True
+
+    def perform(
+        self,
+        context: Context,
+        given: Any,
+        document: bytes,
+        checksum: Announced,
+        trailers: Mapping[str, str],
+    ) -> Answer:
+        """Run on a document that is what the client says it is.
+
+        :param checksum: what the head says; :param trailers: those of the body.
+        :raises errors.BadDigest, errors.InvalidRequest, errors.MalformedTrailerError: it is not.
+        """
+        checksum.check_document(document, trailers)
+        return self.run(context, given, document)
 
 
 @attrs.frozen

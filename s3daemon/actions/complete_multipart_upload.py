@@ -130,4 +130,4 @@ def listed_parts(body: bytes) -> list[ListedPart]:
     return parts
 
 
-ACTION = DocumentAction("CompleteMultipartUpload", parse, run)
+ACTION = DocumentAction("CompleteMultipartUpload", parse, run, checksummed=False)

@@ -14,6 +14,7 @@ from contextlib import suppress
 import attrs
 
 from s3daemon.actions.base import INLINE_BYTES, Action, Answer, Context, Slice
+from s3daemon.actions.checksum_fields import checksum_fields
 from s3daemon.store.interfaces import NoSuchKey, ObjectInfo, Replaced, Unavailable
 from s3daemon.wire import conditional, headers, ranges
 from s3daemon.wire.conditional import Conditions
@@ -33,6 +34,7 @@ class GetObject:
     :ivar part: the wanted part, None for the whole object.
     :ivar overrides: fields to be replaced in the answer, by lower-case name.
     :ivar folders: a directory that nobody put as an object is a zero-byte object.
+    :ivar checksum: the checksum is wanted too.
     """
 
     bucket: str
@@ -44,6 +46,7 @@ class GetObject:
     part: int | None = None
     overrides: Mapping[str, str] = attrs.field(factory=dict)
     folders: bool = False
+    checksum: bool = False
 
 
 def parse(request: S3Request) -> GetObject:
@@ -70,6 +73,7 @@ def parse(request: S3Request) -> GetObject:
         part,
         headers.response_overrides(query) if query else {},
         request.personality is Personality.ALLUXIO,
+        fields.get("x-amz-checksum-mode", "").upper() == "ENABLED",
     )
 
 
@@ -124,6 +128,9 @@ def _describe(wanted: GetObject, info: ObjectInfo) -> tuple[int, list[tuple[str,
         len(attributes.tags),
         wanted.overrides,
     )
+    if wanted.checksum and (chosen is None or (wanted.part is not None and not info.part_sizes)):
+        # Of a range there is none: clients would compare it with what they receive.
+        fields.extend(checksum_fields(info.checksum))
     if wanted.part is not None and info.part_sizes:
         fields.append(("x-amz-mp-parts-count", str(len(info.part_sizes))))
     if chosen is None:

@@ -1,8 +1,10 @@
 """PutObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
 Reads the attributes of :mod:`s3daemon.actions.attributes`, Content-Length (or
-x-amz-decoded-content-length), Content-MD5 and ``If-None-Match: *``.  A key that ends in ``/`` is a
-key like any other, with or without bytes.
+x-amz-decoded-content-length), Content-MD5, x-amz-checksum-* (or a trailer of that name),
+x-amz-sdk-checksum-algorithm and ``If-None-Match: *``.  Where no checksum is given, one is computed
+as S3 does (:data:`s3daemon.wire.checksums.DEFAULT`).  A key that ends in ``/`` is a key like any
+other, with or without bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from s3daemon.actions.base import Context, ISink, UploadAction
 from s3daemon.actions.sink import MAX_OBJECT, ExpectedBody, ObjectSink, expected_body
 from s3daemon.store.interfaces import Attributes, NoSuchKey, ObjectExists
 from s3daemon.wire import errors
+from s3daemon.wire.checksums import DEFAULT
 from s3daemon.wire.message import S3Request
 
 
@@ -56,7 +59,7 @@ def begin(context: Context, put: PutObject) -> ISink:
     writer = context.objects.create(
         put.bucket, put.key, put.attributes, context.caller.id, put.create_only
     )
-    return ObjectSink(writer, put.body)
+    return ObjectSink(writer, put.body, put.body.checksum.algorithm or DEFAULT, context.aside)
 
 
 def _refuse_taken(context: Context, put: PutObject) -> None:

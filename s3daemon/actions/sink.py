@@ -11,9 +11,13 @@ from collections.abc import Sequence
 import attrs
 
 from s3daemon.actions.base import Answer
-from s3daemon.store.interfaces import IPartWriter, IWriter
-from s3daemon.wire import awschunked, digests, headers
+from s3daemon.actions.checksum_fields import checksum_fields
+from s3daemon.actions.digesting import Aside, Digests
+from s3daemon.store.interfaces import Checksum, IPartWriter, IWriter
+from s3daemon.wire import awschunked, checksums, digests, headers, integrity
+from s3daemon.wire.checksums import ALGORITHMS, Algorithm
 from s3daemon.wire.errors import EntityTooLarge, IncompleteBody, MissingContentLength
+from s3daemon.wire.integrity import Announced
 from s3daemon.wire.message import S3Request
 
 #: The largest object, and the largest part (S3 user guide, "Multipart upload limits").
@@ -30,22 +34,24 @@ class ExpectedBody:
     :ivar md5: of Content-MD5, 16 bytes; None when it says nothing.
     :ivar decoder: takes aws-chunked apart, None for a plain body; good for one body.
     :ivar largest: bytes that a body of unknown length may have.
+    :ivar sha256: of the body as it travels, 32 bytes, which was signed; None when nothing was.
+    :ivar checksum: the additional checksum.
     """
 
     length: int | None
     md5: bytes | None = None
     decoder: awschunked.Decoder | None = None
     largest: int = MAX_OBJECT
+    sha256: bytes | None = None
+    checksum: Announced = integrity.NOTHING
 
 
 def expected_body(request: S3Request, largest: int) -> ExpectedBody:
     """Read what the head announces; pure.
 
-    ``x-amz-checksum-*`` fields and trailers are accepted, and neither checked nor kept.
-
     :param largest: bytes that are allowed: :data:`MAX_OBJECT` or :data:`MAX_PART`.
     :raises MissingContentLength, EntityTooLarge, InvalidDigest: and what
-        :func:`awschunked.decoder_for` raises.
+        :func:`awschunked.decoder_for` and :func:`integrity.announced` raise.
     """
     length = request.length
     if length is None:
@@ -54,7 +60,12 @@ def expected_body(request: S3Request, largest: int) -> ExpectedBody:
     elif length > largest:
         raise _too_large(length, largest)
     return ExpectedBody(
-        length, digests.content_md5(request.headers), awschunked.decoder_for(request), largest
+        length,
+        digests.content_md5(request.headers),
+        awschunked.decoder_for(request),
+        largest,
+        request.payload.sha256,
+        integrity.announced(request),
     )
 
 
@@ -65,15 +76,37 @@ def _too_large(size: int, largest: int) -> EntityTooLarge:
 class ObjectSink:
     """An :class:`~s3daemon.actions.base.ISink` around a writer of the store.
 
-    The answer is 200 with the ETag: the MD5 of the body, which the store publishes with it.
+    The answer is 200 with the ETag, which is the MD5 of the body, and the checksum; the store
+    publishes both with it.
+
+    :param algorithm: of the checksum that is computed, kept and answered; None for none.
+    :param aside: makes digests on another thread; None to make all of them here.
+    :param typed: the answer says which kind of checksum it is (one of a part has none).
+    :raises errors.NotImplemented: the library for the algorithm is not installed here.
     """
 
-    def __init__(self, writer: IWriter | IPartWriter, body: ExpectedBody) -> None:
+    def __init__(
+        self,
+        writer: IWriter | IPartWriter,
+        body: ExpectedBody,
+        algorithm: Algorithm | None = None,
+        aside: Aside | None = None,
+        typed: bool = True,
+    ) -> None:
         self._writer = writer
         self._body = body
+        self._algorithm = algorithm
+        self._typed = typed
         self._taken = 0
-        # MD5 names the content here; it vouches for nothing.
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        wanted = [found for found in (algorithm, body.checksum.algorithm) if found is not None]
+        # Of what is taken apart the signed hash is that of the coded bytes, else of the content.
+        self._coded = None
+        if body.sha256 is not None:
+            if body.decoder is None:
+                wanted.append(ALGORITHMS["SHA256"])
+            else:
+                self._coded = hashlib.sha256()
+        self._digests = Digests(wanted, aside)
 
     def write(self, data: Sequence[bytes]) -> None:
         """Take pieces as they came over the wire.
@@ -82,20 +115,20 @@ class ObjectSink:
         :raises StorageError: of the writer.
         """
         try:
-            decoder = self._body.decoder
-            if decoder is not None:
-                data = [piece for coded in data for piece in decoder.feed(coded)]
-            for piece in data:
-                self._md5.update(piece)
-                self._taken += len(piece)
+            data = self._decoded(data)
             body = self._body
+            self._taken += sum(map(len, data))
             if body.length is None:
                 if self._taken > body.largest:
                     raise _too_large(self._taken, body.largest)
             elif self._taken > body.length:
                 raise IncompleteBody
             if data:
-                self._writer.write(data)
+                wait = self._digests.take(data)
+                try:
+                    self._writer.write(data)
+                finally:
+                    wait()
         except BaseException:
             self.abort()
             raise
@@ -104,21 +137,49 @@ class ObjectSink:
         """Check the body, publish it, answer.
 
         :raises IncompleteBody: less than was announced.
-        :raises BadDigest: not what Content-MD5 says.
+        :raises XAmzContentSHA256Mismatch: not what was signed.
+        :raises BadDigest: not what Content-MD5 or the checksum says.
         :raises StorageError: of the writer.
         """
         try:
-            if self._body.decoder is not None:
-                self._body.decoder.finish()
-            if self._body.length not in (None, self._taken):
-                raise IncompleteBody
-            digests.check(self._body.md5, self._md5.digest())
-            info = self._writer.commit(self._md5.hexdigest())
+            self._check()
+            md5, checksum = self._digests.digest("MD5").hex(), self._checksum()
+            info = self._writer.commit(md5, checksum)
         except BaseException:
             self.abort()
             raise
-        return Answer(fields=headers.etag_field(info.etag))
+        return Answer(fields=headers.etag_field(info.etag) + checksum_fields(checksum, self._typed))
 
     def abort(self) -> None:
         """Forget the body."""
         self._writer.abort()
+
+    def _decoded(self, data: Sequence[bytes]) -> Sequence[bytes]:
+        decoder = self._body.decoder
+        if decoder is None:
+            return data
+        if self._coded is not None:
+            for coded in data:
+                self._coded.update(coded)
+        return [piece for coded in data for piece in decoder.feed(coded)]
+
+    def _check(self) -> None:
+        body, digest = self._body, self._digests.digest
+        trailers = {}
+        if body.decoder is not None:
+            body.decoder.finish()
+            trailers = body.decoder.trailers
+        if body.length not in (None, self._taken):
+            raise IncompleteBody
+        if body.sha256 is not None:
+            actual = digest("SHA256") if self._coded is None else self._coded.digest()
+            digests.check_sha256(body.sha256, actual)
+        digests.check(body.md5, digest("MD5"))
+        announced = body.checksum.algorithm
+        body.checksum.check(b"" if announced is None else digest(announced.name), trailers)
+
+    def _checksum(self) -> Checksum | None:
+        if self._algorithm is None:
+            return None
+        name = self._algorithm.name
+        return Checksum(name, checksums.encode(self._digests.digest(name)))

@@ -51,7 +51,7 @@ def begin(context: Context, wanted: UploadPart) -> ISink:
     writer = context.uploads.write_part(
         upload.bucket, upload.key, upload.upload_id, wanted.number, wanted.body.length
     )
-    return ObjectSink(writer, wanted.body)
+    return ObjectSink(writer, wanted.body, wanted.body.checksum.algorithm, context.aside, False)
 
 
 ACTION = UploadAction("UploadPart", parse, begin)

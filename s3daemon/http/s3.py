@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from s3daemon.actions.base import (
     Limits,
     UploadAction,
 )
+from s3daemon.actions.digesting import Aside
 from s3daemon.auth.caller import Caller
 from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
@@ -44,7 +45,7 @@ from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
 from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
-from s3daemon.wire import awschunked, digests, errors, operations, target
+from s3daemon.wire import awschunked, digests, errors, integrity, operations, target
 from s3daemon.wire.message import UNVERIFIED, S3Request
 
 #: Actions that may run long: they have threads of their own, so that small requests never wait.
@@ -91,10 +92,11 @@ class Settings:
 
 @attrs.frozen
 class Pools:
-    """Threads for small requests, and for those that may run long."""
+    """Threads for small requests, for those that may run long, and for digests of large bodies."""
 
     light: IPool
     heavy: IPool
+    aside: Aside | None = None
 
 
 Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Caller]"]
@@ -210,8 +212,9 @@ class S3Service:
             return await self._upload(request, s3, action, context, given)
         pool = self._pools.heavy if name in HEAVY else self._pools.light
         if isinstance(action, DocumentAction):
-            document = await self._document(request, s3)
-            job = pool.run(action.run, context, given, document)
+            checksum = integrity.announced(s3) if action.checksummed else integrity.NOTHING
+            document, trailers = await self._document(request, s3)
+            job = pool.run(action.perform, context, given, document, checksum, trailers)
         else:
             job = pool.run(action.run, context, given)
         if name in PATIENT and self._settings.blanks_after:
@@ -246,19 +249,20 @@ class S3Service:
             now_ns=self._now_ns(),
             region=self._settings.region,
             expected_owner=s3.headers.get("x-amz-expected-bucket-owner"),
+            aside=self._pools.aside,
         )
 
-    async def _document(self, request: Request, s3: S3Request) -> bytes:
+    async def _document(self, request: Request, s3: S3Request) -> tuple[bytes, Mapping[str, str]]:
         document: bytes = await request.body.read(self._settings.limits.document)
         if s3.payload.sha256 is not None:
             digests.check_sha256(s3.payload.sha256, hashlib.sha256(document).digest())
         if not s3.chunked_body:
-            return document
+            return document, {}
         decoder = awschunked.decoder_for(s3)
         assert decoder is not None
         pieces = decoder.feed(document)
         decoder.finish()
-        return b"".join(pieces)
+        return b"".join(pieces), decoder.trailers
 
     async def _upload(
         self, request: Request, s3: S3Request, action: UploadAction, context: Context, given: Any

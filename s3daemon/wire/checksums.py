@@ -167,13 +167,21 @@ def hasher(algorithm: str) -> Hasher:
 
 def hasher_of(algorithm: Algorithm) -> Hasher:
     """Begin a digest.  :raises errors.NotImplemented: the library for it is not installed here."""
+    return require(algorithm)()
+
+
+def require(algorithm: Algorithm) -> Callable[[], Hasher]:
+    """What begins a digest.
+
+    :raises errors.NotImplemented: the library for it is not installed here.
+    """
     if algorithm.make is None:
         raise errors.NotImplemented(
             f"This server cannot compute {algorithm.name} checksums; use another algorithm. "
             f"Its operator can install the Python package {algorithm.package}.",
             detail={"Header": algorithm.header},
         )
-    return algorithm.make()
+    return algorithm.make
 
 
 def encode(digest: bytes) -> str:

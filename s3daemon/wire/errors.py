@@ -172,6 +172,13 @@ class KeyTooLongError(S3Error):
     message = "Your key is too long."
 
 
+class MalformedTrailerError(S3Error):
+    message = (
+        "The request contained trailing data that was not well-formed or did not conform to our "
+        "published schema."
+    )
+
+
 class MalformedXML(S3Error):
     message = (
         "The XML that you provided was not well formed or did not validate against our "

@@ -10,6 +10,8 @@ import pytest
 from s3daemon.actions.base import INLINE_BYTES, Action, Answer, Slice
 from s3daemon.actions.get_object import ACTIONS, parse
 from s3daemon.store.interfaces import (
+    Attributes,
+    Checksum,
     IReader,
     NoSuchBucket,
     NoSuchKey,
@@ -384,3 +386,49 @@ def test_a_small_object_that_another_node_replaces_is_read_anew(
             world.perform(GET, make_request(key="key"))
     assert left == [0]
     assert len(closed) == failures + served
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=["get", "head"])
+@pytest.mark.parametrize(
+    ("headers", "query", "given"),
+    [
+        ({"x-amz-checksum-mode": "ENABLED"}, {}, True),
+        ({"x-amz-checksum-mode": "enabled"}, {}, True),
+        ({"x-amz-checksum-mode": "ENABLED"}, {"partNumber": "1"}, True),
+        ({}, {}, False),
+        ({"x-amz-checksum-mode": "DISABLED"}, {}, False),
+        ({"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-2"}, {}, False),
+        ({"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-8"}, {}, False),
+        ({"x-amz-checksum-mode": "ENABLED", "range": "bytes=0-2", "if-range": '"no"'}, {}, True),
+    ],
+)
+def test_checksum(
+    world: Any, make_request: Any, action: Any, headers: Any, query: Any, given: bool
+) -> None:
+    """When it is asked for, and is that of what comes."""
+    writer = world.store.objects.create("b", "k", Attributes(), world.caller.id)
+    writer.write([b"123456789"])
+    writer.commit("etag", Checksum("CRC32", "y/Q5Jg=="))
+    answer = world.perform(action, make_request(key="k", headers=headers, query=query))
+    found = {name: value for name, value in answer.fields if "checksum" in name}
+    expected = {"x-amz-checksum-crc32": "y/Q5Jg==", "x-amz-checksum-type": "FULL_OBJECT"}
+    assert found == (expected if given else {})
+
+
+@pytest.mark.parametrize(
+    "checksum",
+    [
+        None,
+        Checksum("CRC32", "AAAA\r\nx-evil: 1"),
+        Checksum("CRC32", ""),
+        Checksum("CRC16", "AAA="),
+        Checksum("crc32\r\n", "AAAAAA=="),
+    ],
+)
+def test_what_is_no_checksum_is_not_sent(world: Any, make_request: Any, checksum: Any) -> None:
+    """Whatever somebody wrote into a record."""
+    writer = world.store.objects.create("b", "k", Attributes(), world.caller.id)
+    writer.commit("etag", checksum)
+    request = make_request(key="k", headers={"x-amz-checksum-mode": "ENABLED"})
+    answer = world.perform(ACTIONS[0], request)
+    assert not [name for name, _ in answer.fields if "checksum" in name or "evil" in name]

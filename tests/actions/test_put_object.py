@@ -11,10 +11,12 @@ from s3daemon.actions.base import Limits
 from s3daemon.actions.put_object import ACTION, begin, parse
 from s3daemon.store.interfaces import (
     Attributes,
+    Checksum,
     NoSuchBucket,
     NoSuchKey,
     ObjectExists,
 )
+from s3daemon.wire.checksums import DEFAULT
 from s3daemon.wire.errors import (
     AccessDenied,
     BadDigest,
@@ -139,12 +141,37 @@ def test_bad_digest_keeps_the_old_object(world: Any, make_request: Any) -> None:
         world.perform(ACTION, make_request("PUT", key="k", headers={"content-md5": ""}), b"bar")
 
 
-def test_unchecked_checksum_is_not_kept(world: Any, make_request: Any) -> None:
-    """What nobody has verified must not be said back."""
-    headers = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-sdk-checksum-algorithm": "CRC32"}
-    answer = world.perform(ACTION, make_request("PUT", key="k", headers=headers), b"bar")
-    assert [name for name, _ in answer.fields] == ["ETag"]
-    assert world.store.objects.stat("b", "k").attributes == Attributes()
+@pytest.mark.parametrize(
+    ("name", "value"), [("CRC32", "y/Q5Jg=="), ("SHA1", "98O8HYCOBHMq32eZZczDTKeuNEE=")]
+)
+def test_checksum_is_kept_and_answered(
+    world: Any, make_request: Any, parsed: Any, name: str, value: str
+) -> None:
+    """As what has been verified; it is no attribute."""
+    headers = {f"x-amz-checksum-{name.lower()}": value, "x-amz-sdk-checksum-algorithm": name}
+    answer = world.perform(ACTION, make_request("PUT", key="k", headers=headers), b"123456789")
+    found = parsed("PutObject", answer)
+    assert (found[f"Checksum{name}"], found["ChecksumType"]) == (value, "FULL_OBJECT")
+    info = world.store.objects.stat("b", "k")
+    assert info.checksum == Checksum(name, value)
+    assert info.attributes == Attributes()
+
+
+def test_wrong_checksum_keeps_the_old_object(world: Any, make_request: Any) -> None:
+    """Nothing half-made."""
+    world.put("k", b"old")
+    headers = {"x-amz-checksum-crc32": "AAAAAA=="}
+    with pytest.raises(BadDigest):
+        world.perform(ACTION, make_request("PUT", key="k", headers=headers), b"bar")
+    assert world.content("k") == b"old"
+
+
+def test_default_checksum(world: Any, make_request: Any, parsed: Any) -> None:
+    """Where the client names none, and the library for it is fast."""
+    found = parsed("PutObject", world.perform(ACTION, make_request("PUT", key="k"), b"123456789"))
+    expected = None if DEFAULT is None else "rosUhgp5mIg="
+    assert found.get("ChecksumCRC64NVME") == expected
+    assert found.get("ChecksumType") == (expected and "FULL_OBJECT")
 
 
 def test_missing_bucket_and_stranger(world: Any, make_request: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -15,16 +16,22 @@ from hypothesis import strategies as st
 
 from s3daemon.actions.base import Answer
 from s3daemon.actions.sink import MAX_OBJECT, MAX_PART, ExpectedBody, ObjectSink, expected_body
-from s3daemon.store.interfaces import ObjectExists, ObjectInfo, OutOfSpace
+from s3daemon.store.interfaces import Checksum, ObjectExists, ObjectInfo, OutOfSpace
+from s3daemon.wire import checksums
+from s3daemon.wire.checksums import ALGORITHMS
 from s3daemon.wire.errors import (
     BadDigest,
     EntityTooLarge,
     IncompleteBody,
     InvalidDigest,
+    InvalidRequest,
+    MalformedTrailerError,
     MissingContentLength,
     S3Error,
+    XAmzContentSHA256Mismatch,
 )
-from s3daemon.wire.message import S3Request
+from s3daemon.wire.integrity import Announced
+from s3daemon.wire.message import Payload, S3Request
 
 
 class Writer:
@@ -34,6 +41,7 @@ class Writer:
         self.content = b""
         self.calls: list[str] = []
         self.fail_write, self.fail_commit = fail_write, fail_commit
+        self.checksum: Checksum | None = None
 
     def write(self, data: Sequence[bytes]) -> None:
         """Append."""
@@ -41,9 +49,10 @@ class Writer:
             raise OutOfSpace
         self.content += b"".join(data)
 
-    def commit(self, etag: str) -> ObjectInfo:
+    def commit(self, etag: str, checksum: Checksum | None = None) -> ObjectInfo:
         """Publish."""
         self.calls.append("commit " + etag)
+        self.checksum = checksum
         if self.fail_commit:
             raise ObjectExists
         return ObjectInfo("k", len(self.content), 0, etag)
@@ -145,7 +154,11 @@ def test_expected_body() -> None:
     text = base64.b64encode(digest).decode()
     assert expected_body(put(7), MAX_OBJECT) == ExpectedBody(7)
     assert expected_body(put(1, content_md5=text), MAX_OBJECT) == ExpectedBody(1, digest)
-    assert expected_body(put(0, x_amz_checksum_crc32="wrong"), MAX_OBJECT) == ExpectedBody(0)
+    assert expected_body(put(0, x_amz_checksum_crc32="AAAAAA=="), MAX_OBJECT) == ExpectedBody(
+        0, checksum=Announced(ALGORITHMS["CRC32"], bytes(4))
+    )
+    signed = attrs.evolve(put(0), payload=Payload(b"h" * 32))
+    assert expected_body(signed, MAX_OBJECT) == ExpectedBody(0, sha256=b"h" * 32)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +167,7 @@ def test_expected_body() -> None:
         (put(None), MissingContentLength, 411),
         (put(MAX_OBJECT + 1), EntityTooLarge, 400),
         (put(3, content_md5=""), InvalidDigest, 400),
+        (put(3, x_amz_checksum_crc32="wrong"), InvalidRequest, 400),
     ],
 )
 def test_refused_by_its_head(request_: S3Request, kind: type[S3Error], status: int) -> None:
@@ -174,7 +188,8 @@ def test_limits_are_inclusive() -> None:
 
 # -- aws-chunked ---------------------------------------------------------------------------
 
-TRAILER = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
+CHUNKS = b"5\r\nhello\r\n6\r\n world\r\n0\r\n"
+TRAILER = CHUNKS + b"x-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
 
 
 def chunked(length: int) -> S3Request:
@@ -253,3 +268,166 @@ def test_a_chunked_body_of_unknown_length_is_taken_up_to_the_largest() -> None:
     with pytest.raises(EntityTooLarge):
         sink_of(writer, expected).write([b"abcdef"])
     assert writer.calls == ["abort"]
+
+
+# -- the signed hash, and checksums ----------------------------------------------------------
+
+SHA256 = hashlib.sha256(b"hello world").digest()
+CRC32 = ALGORITHMS["CRC32"]
+
+
+def aside(call: Callable[[], None]) -> Callable[[], None]:
+    """A thread for each call."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+
+    def wait() -> None:
+        thread.join()
+        if failed:
+            raise failed[0]
+
+    return wait
+
+
+def upload(sink: ObjectSink, *pieces: bytes) -> Answer:
+    """All of a body."""
+    sink.write(pieces)
+    return sink.finish()
+
+
+def test_signed_hash() -> None:
+    """Is that of the body, or there is no object."""
+    writer = Writer()
+    upload(sink_of(writer, ExpectedBody(11, sha256=SHA256)), b"hello ", b"world")
+    assert writer.content == b"hello world"
+    writer = Writer()
+    with pytest.raises(XAmzContentSHA256Mismatch):
+        upload(sink_of(writer, ExpectedBody(11, sha256=SHA256)), b"hello", b"-world")
+    assert writer.calls == ["abort"]
+
+
+def test_signed_hash_of_a_coded_body() -> None:
+    """Content-Encoding: aws-chunked with a hash: it is of what travels."""
+    request = attrs.evolve(chunked(11), payload=Payload(hashlib.sha256(TRAILER).digest()))
+    writer = Writer()
+    upload(sink_of(writer, expected_body(request, MAX_OBJECT)), TRAILER[:9], TRAILER[9:])
+    assert writer.content == b"hello world"
+    request = attrs.evolve(chunked(11), payload=Payload(SHA256))
+    with pytest.raises(XAmzContentSHA256Mismatch):
+        upload(sink_of(Writer(), expected_body(request, MAX_OBJECT)), TRAILER)
+
+
+@pytest.mark.parametrize("name", [name for name, found in ALGORITHMS.items() if found.make])
+@pytest.mark.parametrize("size", [0, 11, 300_000])
+@pytest.mark.parametrize("threads", [None, aside])
+def test_checksums(name: str, size: int, threads: Any) -> None:
+    """Compared, kept, answered; for small and large bodies, here and aside."""
+    content = b"x" * size
+    hasher = checksums.hasher(name)
+    hasher.update(content)
+    algorithm, value = ALGORITHMS[name], checksums.encode(hasher.digest())
+    body = ExpectedBody(
+        size,
+        hashlib.md5(content).digest(),
+        sha256=hashlib.sha256(content).digest(),
+        checksum=Announced(algorithm, hasher.digest()),
+    )
+    writer = Writer()
+    sink = ObjectSink(writer, body, algorithm, threads)
+    sink.write([content[:200_000]])
+    answer = upload(sink, content[200_000:])
+    assert answer.fields == (
+        ("ETag", f'"{md5(content)}"'),
+        (algorithm.header, value),
+        ("x-amz-checksum-type", "FULL_OBJECT"),
+    )
+    assert writer.content == content
+    assert writer.checksum == Checksum(name, value)
+
+    wrong = attrs.evolve(body, checksum=Announced(algorithm, b"?" * algorithm.size))
+    writer = Writer()
+    with pytest.raises(BadDigest, match=name):
+        upload(ObjectSink(writer, wrong, algorithm, threads), content)
+    assert writer.calls == ["abort"]
+
+
+def test_the_checksum_of_a_part_has_no_type() -> None:
+    """S3 answers UploadPart without."""
+    answer = upload(ObjectSink(Writer(), ExpectedBody(3), CRC32, typed=False), b"abc")
+    assert [name for name, _ in answer.fields] == ["ETag", "x-amz-checksum-crc32"]
+
+
+def test_a_checksum_that_nobody_announced() -> None:
+    """Is computed when the action wants one."""
+    writer = Writer()
+    upload(ObjectSink(writer, ExpectedBody(9), CRC32), b"123456789")
+    assert writer.checksum == Checksum("CRC32", "y/Q5Jg==")
+
+
+def test_one_that_was_announced_and_is_not_kept() -> None:
+    """Is compared all the same."""
+    body = ExpectedBody(3, checksum=Announced(ALGORITHMS["SHA1"], bytes(20)))
+    with pytest.raises(BadDigest, match="SHA1"):
+        upload(ObjectSink(Writer(), body, CRC32), b"abc")
+
+
+@pytest.mark.parametrize("threads", [None, aside])
+def test_the_store_fails_while_the_digest_is_made(threads: Any) -> None:
+    """Nothing is left running, and the store's error is what is said."""
+    writer = Writer(fail_write=True)
+    with pytest.raises(OutOfSpace):
+        upload(ObjectSink(writer, ExpectedBody(300_000), CRC32, threads), bytes(300_000))
+    assert writer.calls == ["abort"]
+
+
+def test_a_digest_fails_aside() -> None:
+    """The upload does."""
+
+    def broken(call: Callable[[], None]) -> Callable[[], None]:
+        def wait() -> None:
+            raise MemoryError
+
+        return wait
+
+    writer = Writer()
+    with pytest.raises(MemoryError):
+        upload(ObjectSink(writer, ExpectedBody(300_000), None, broken), bytes(300_000))
+    assert writer.calls == ["abort"]
+
+
+@pytest.mark.parametrize(
+    ("trailers", "kind"),
+    [
+        (b"x-amz-checksum-crc32:AAAAAA==\r\n\r\n", BadDigest),
+        (b"x-amz-checksum-crc32:AAAA\r\n\r\n", InvalidRequest),
+        (b"x-amz-checksum-crc32c:DUoRhQ==\r\n\r\n", MalformedTrailerError),
+        (b"x-amz-checksum-crc32:DUoRhQ==\r\nx-other:1\r\n\r\n", MalformedTrailerError),
+        (b"\r\n", MalformedTrailerError),
+    ],
+)
+def test_wrong_trailers(trailers: bytes, kind: type[S3Error]) -> None:
+    """Never become an object."""
+    writer = Writer()
+    with pytest.raises(kind):
+        upload(sink_of(writer, expected_body(chunked(11), MAX_OBJECT)), CHUNKS + trailers)
+    assert writer.calls == ["abort"]
+
+
+def test_trailers_that_nobody_announced() -> None:
+    """Are refused, and none at all is fine."""
+    request = chunked(11)
+    silent = {name: value for name, value in request.headers.items() if name != "x-amz-trailer"}
+    request = attrs.evolve(request, headers=silent)
+    with pytest.raises(MalformedTrailerError):
+        upload(sink_of(Writer(), expected_body(request, MAX_OBJECT)), TRAILER)
+    writer = Writer()
+    upload(sink_of(writer, expected_body(request, MAX_OBJECT)), CHUNKS + b"\r\n")
+    assert writer.content == b"hello world"
