@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from s3daemon.actions.base import Limits
 from s3daemon.store.interfaces import Attributes
-from s3daemon.wire import errors, headers, tagging
+from s3daemon.wire import headers, tagging
 from s3daemon.wire.message import S3Request
 
 
@@ -32,26 +32,3 @@ def check(attributes: Attributes, limits: Limits) -> None:
     """
     if attributes.metadata:
         headers.check_metadata(attributes.metadata, limits.metadata)
-
-
-def create_only(request: S3Request) -> bool:
-    """Whether the object may only be made where there is none: ``If-None-Match: *``.
-
-    Every other condition on a write would need a compare-and-swap, and is refused rather than
-    ignored.  If-Modified-Since is for GET and HEAD only (RFC 9110 section 13.1.3).
-
-    :raises NotImplemented:
-    """
-    found = request.headers
-    for name in ("if-match", "if-unmodified-since"):
-        if name in found:
-            raise errors.NotImplemented(detail={"Header": name})
-    none_match = found.get("if-none-match")
-    if none_match is None:
-        return False
-    if none_match.strip() != "*":
-        raise errors.NotImplemented(
-            "If-None-Match on a write is only implemented with the value *.",
-            detail={"Header": "if-none-match"},
-        )
-    return True

@@ -1,8 +1,9 @@
 """CompleteMultipartUpload: make the listed parts the object.
 
-Query: uploadId.  Headers: ``If-None-Match: *``, x-amz-mp-object-size, ``x-amz-checksum-*`` of the
-object and x-amz-checksum-type, Content-MD5.  Document: CompleteMultipartUpload with the number and
-ETag of each part, and its checksum.  Repeating a Complete gives the same answer.
+Query: uploadId.  Headers: a condition (:mod:`s3daemon.actions.conditions`), x-amz-mp-object-size,
+``x-amz-checksum-*`` of the object and x-amz-checksum-type, Content-MD5.  Document:
+CompleteMultipartUpload with the number and ETag of each part, and its checksum.  Repeating a
+Complete gives the same answer.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 """
@@ -16,11 +17,12 @@ from urllib.parse import quote
 
 import attrs
 
-from s3daemon.actions import attributes, complete_checks
+from s3daemon.actions import complete_checks, conditions
 from s3daemon.actions.base import Answer, Context, DocumentAction
 from s3daemon.actions.complete_checks import Expected, ListedPart, part_checksum
 from s3daemon.actions.multipart import MAX_PARTS, UploadTarget, part_number, upload_target
 from s3daemon.actions.multipart_checksums import checksum_elements
+from s3daemon.store.interfaces import Condition
 from s3daemon.wire import checksums, digests, errors, headers, xmlio
 from s3daemon.wire.message import S3Request
 
@@ -39,7 +41,7 @@ class CompleteMultipartUpload:
 
     upload: UploadTarget
     location: str
-    create_only: bool
+    condition: Condition
     expected: Expected
     content_md5: bytes | None
 
@@ -47,7 +49,7 @@ class CompleteMultipartUpload:
 def parse(request: S3Request) -> CompleteMultipartUpload:
     """Read the head.
 
-    :raises errors.NotImplemented: any condition but ``If-None-Match: *``; encryption.
+    :raises errors.NotImplemented: a condition that S3 does not take; encryption.
     :raises errors.InvalidRequest: see :func:`s3daemon.actions.complete_checks.expected`.
     :raises errors.InvalidDigest: Content-MD5 is none.
     """
@@ -57,7 +59,7 @@ def parse(request: S3Request) -> CompleteMultipartUpload:
     return CompleteMultipartUpload(
         upload=upload_target(request),
         location=f"{scheme}://{request.host}{path}" if request.host else path,
-        create_only=attributes.create_only(request),
+        condition=conditions.of_write(request),
         expected=complete_checks.expected(request),
         content_md5=digests.content_md5(request.headers),
     )
@@ -69,18 +71,19 @@ def run(context: Context, wanted: CompleteMultipartUpload, body: bytes) -> Answe
     :raises errors.MalformedXML: no part, too many, or another document.
     :raises errors.InvalidPartOrder, errors.InvalidRequest, errors.BadDigest:
     :raises s3daemon.store.interfaces.StorageError: NoSuchUpload, InvalidPart, PartTooSmall,
-        ObjectExists: the upload is as it was.
+        a condition that does not hold: the upload is as it was.
     """
     upload = wanted.upload
     names = (upload.bucket, upload.key, upload.upload_id)
-    context.upload(upload.bucket, upload.key, upload.upload_id)
+    bucket = context.upload(upload.bucket, upload.key, upload.upload_id)
+    conditions.allow(context, bucket, upload.key, wanted.condition)
     digests.check(wanted.content_md5, hashlib.md5(body, usedforsecurity=False).digest())
     parts = listed_parts(body)
     info = context.uploads.complete(
         *names,
         [(part.number, part.etag) for part in parts],
         context.limits.min_part,
-        wanted.create_only,
+        wanted.condition,
         partial(wanted.expected.check, parts),
     )
     answer = xmlio.document(

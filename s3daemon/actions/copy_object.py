@@ -1,17 +1,18 @@
 """CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
 Metadata and tags are the source's unless their directive is REPLACE; then they are the request's,
-and what the request does not give is empty.
+and what the request does not give is empty.  ``If-Match`` and ``If-None-Match`` are about the
+target (:mod:`s3daemon.actions.conditions`), ``x-amz-copy-source-if-*`` about the source.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from s3daemon.actions import attributes, copy_source
+from s3daemon.actions import attributes, conditions, copy_source
 from s3daemon.actions.base import Action, Answer, Context
 from s3daemon.actions.copy_source import CopySource
-from s3daemon.store.interfaces import Attributes
+from s3daemon.store.interfaces import ALWAYS, Attributes, Condition
 from s3daemon.wire import xmlio
 from s3daemon.wire.dates import iso8601
 from s3daemon.wire.errors import InvalidArgument, InvalidRequest
@@ -37,7 +38,7 @@ class CopyObject:
     attributes: Attributes
     replace_metadata: bool = False
     replace_tags: bool = False
-    create_only: bool = False
+    condition: Condition = ALWAYS
 
 
 def parse(request: S3Request) -> CopyObject:
@@ -48,7 +49,7 @@ def parse(request: S3Request) -> CopyObject:
         nothing.
     """
     source = copy_source.parse(request)
-    create_only = attributes.create_only(request)
+    condition = conditions.of_write(request)
     wanted = CopyObject(
         request.bucket,
         request.key,
@@ -56,7 +57,7 @@ def parse(request: S3Request) -> CopyObject:
         attributes.parse(request),
         _replaces(request, "x-amz-metadata-directive"),
         _replaces(request, "x-amz-tagging-directive"),
-        create_only,
+        condition,
     )
     onto_itself = (source.bucket, source.key) == (request.bucket, request.key)
     if onto_itself and not wanted.replace_metadata and not wanted.replace_tags:
@@ -66,12 +67,13 @@ def parse(request: S3Request) -> CopyObject:
 
 def run(context: Context, wanted: CopyObject) -> Answer:
     """Copy; what was at the target stays until the copy is whole."""
-    context.bucket(wanted.bucket, wanted.key)
+    bucket = context.bucket(wanted.bucket, wanted.key)
     given = wanted.attributes
     if wanted.replace_metadata:
         attributes.check(given, context.limits)
     reader = copy_source.open_source(context, wanted.source)
     try:
+        conditions.check(context, bucket, wanted.key, wanted.condition)
         kept = reader.info.attributes
         info = context.objects.copy(
             reader,
@@ -83,7 +85,7 @@ def run(context: Context, wanted: CopyObject) -> Answer:
                 tags=given.tags if wanted.replace_tags else kept.tags,
             ),
             context.caller.id,
-            wanted.create_only,
+            wanted.condition,
         )
     finally:
         reader.close()

@@ -1,6 +1,7 @@
 """DeleteObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-A key that is not there is deleted all the same.  The aws personality takes the directories with it
+A key that is not there is deleted all the same, unless If-Match wants it to be there
+(:mod:`s3daemon.actions.conditions`).  The aws personality takes the directories with it
 that exist for nothing else any more; the alluxio one leaves them, as they are objects there.
 """
 
@@ -8,18 +9,10 @@ from __future__ import annotations
 
 import attrs
 
+from s3daemon.actions import conditions
 from s3daemon.actions.base import Action, Answer, Context
-from s3daemon.wire import errors
+from s3daemon.store.interfaces import ALWAYS, Condition
 from s3daemon.wire.message import Personality, S3Request
-
-#: Conditions that need a compare-and-delete; ignoring one would delete the wrong object.
-_CONDITIONS = (
-    "if-match",
-    "if-none-match",
-    "if-unmodified-since",
-    "x-amz-if-match-last-modified-time",
-    "x-amz-if-match-size",
-)
 
 
 @attrs.frozen
@@ -32,20 +25,24 @@ class DeleteObject:
     bucket: str
     key: str
     prune: bool = True
+    condition: Condition = ALWAYS
 
 
 def parse(request: S3Request) -> DeleteObject:
-    """Read the head; pure.  :raises NotImplemented: a condition."""
-    for name in _CONDITIONS:
-        if name in request.headers:
-            raise errors.NotImplemented(detail={"Header": name})
-    return DeleteObject(request.bucket, request.key, request.personality is not Personality.ALLUXIO)
+    """Read the head; pure.  :raises S3Error: of :func:`conditions.of_delete`."""
+    return DeleteObject(
+        request.bucket,
+        request.key,
+        request.personality is not Personality.ALLUXIO,
+        conditions.of_delete(request),
+    )
 
 
 def run(context: Context, wanted: DeleteObject) -> Answer:
-    """Delete it."""
-    context.bucket(wanted.bucket, wanted.key)
-    context.objects.delete(wanted.bucket, wanted.key, wanted.prune)
+    """Delete it, if the condition holds."""
+    bucket = context.bucket(wanted.bucket, wanted.key)
+    conditions.check(context, bucket, wanted.key, wanted.condition)
+    context.objects.delete(wanted.bucket, wanted.key, wanted.prune, wanted.condition)
     return Answer(204)
 
 

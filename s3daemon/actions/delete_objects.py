@@ -10,16 +10,15 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from s3daemon.actions import conditions
 from s3daemon.actions.base import Answer, Context, DocumentAction
 from s3daemon.actions.translate import s3_error
-from s3daemon.store.interfaces import BucketInfo, NoSuchBucket, StorageError
+from s3daemon.store.interfaces import ALWAYS, BucketInfo, Condition, NoSuchBucket, StorageError
 from s3daemon.wire import digests, errors, xmlio
 from s3daemon.wire.errors import MalformedXML, S3Error
 from s3daemon.wire.message import Personality, S3Request
 
 _MOST = 1000
-#: Elements of an Object that are conditions; ignoring one would delete the wrong object.
-_CONDITIONS = ("ETag", "LastModifiedTime", "Size")
 
 
 @attrs.frozen
@@ -40,12 +39,12 @@ class Entry:
     """One object to delete.
 
     :ivar version: as given, "" where none is.
-    :ivar conditional: it has a condition.
+    :ivar condition: of ``ETag``, ``Size`` and ``LastModifiedTime``.
     """
 
     key: str
     version: str = ""
-    conditional: bool = False
+    condition: Condition = ALWAYS
 
 
 def parse(request: S3Request) -> DeleteObjects:
@@ -59,7 +58,9 @@ def parse(request: S3Request) -> DeleteObjects:
 def parse_document(document: bytes) -> tuple[tuple[Entry, ...], bool]:
     """The entries of a ``Delete`` document, and whether it wants to hear of errors only.
 
-    :raises MalformedXML: another document, no object, more than 1,000, or one without its key.
+    :raises MalformedXML: another document, no object, more than 1,000, one without its key, or with
+        a size or a time that is none.
+    :raises NotImplemented: several ETags for one object.
     """
     root = xmlio.parse(document, "Delete")
     objects = xmlio.children(root, "Object")
@@ -74,10 +75,22 @@ def parse_document(document: bytes) -> tuple[tuple[Entry, ...], bool]:
             Entry(
                 xmlio.child_text(element, "Key"),
                 xmlio.child_text(element, "VersionId", ""),
-                any(xmlio.children(element, name) for name in _CONDITIONS),
+                _condition(element),
             )
         )
     return tuple(entries), quiet in ("true", "1")
+
+
+def _condition(element: xmlio.Element) -> Condition:
+    """What an Object says of the object that it means."""
+    etag, size, modified = (
+        xmlio.child_text(element, name) if xmlio.children(element, name) else None
+        for name in ("ETag", "Size", "LastModifiedTime")
+    )
+    try:
+        return conditions.of_entry(etag, size, modified)
+    except errors.InvalidArgument as wrong:
+        raise MalformedXML(str(wrong)) from wrong
 
 
 def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
@@ -87,7 +100,7 @@ def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
     bucket = context.look_up(wanted.bucket)
     failed: dict[Entry, S3Error] = {}
     # Backwards, so that a folder comes after what is in it and can go in the same request.
-    for entry in sorted(set(entries), key=lambda entry: entry.key, reverse=True):
+    for entry in sorted(dict.fromkeys(entries), key=lambda entry: entry.key, reverse=True):
         error = _delete(context, bucket, entry, wanted.prune)
         if error is not None:
             failed[entry] = error
@@ -102,10 +115,9 @@ def _delete(context: Context, bucket: BucketInfo, entry: Entry, prune: bool) -> 
     try:
         if entry.version not in ("", "null"):
             raise errors.NotImplemented("Versioning is not implemented; leave out the VersionId.")
-        if entry.conditional:
-            raise errors.NotImplemented("Conditional deletes are not implemented.")
         context.may(context.caller, "DeleteObject", bucket, entry.key)
-        context.objects.delete(bucket.name, entry.key, prune)
+        conditions.check(context, bucket, entry.key, entry.condition)
+        context.objects.delete(bucket.name, entry.key, prune, entry.condition)
     except NoSuchBucket:
         raise
     except (S3Error, StorageError) as error:

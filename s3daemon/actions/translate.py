@@ -43,6 +43,8 @@ def s3_error(
         }
     elif isinstance(error, store.ObjectExists):
         detail = {"Condition": "If-None-Match"}
+    elif isinstance(error, store.ConditionFailed):
+        detail = {"Condition": _CONDITIONS.get(error.field, "")}
     return kind(message, detail=detail, resource=resource)
 
 
@@ -50,6 +52,14 @@ def _detail(names: tuple[str, ...], bucket: str, key: str, upload_id: str) -> di
     values = {"BucketName": bucket, "Key": key, "UploadId": upload_id}
     return {name: values[name] for name in names}
 
+
+#: Field of a condition -> how a request gave it.
+_CONDITIONS: Mapping[str, str] = {
+    "etag": "If-Match",
+    "not_etag": "If-None-Match",
+    "size": "x-amz-if-match-size",
+    "modified_s": "x-amz-if-match-last-modified-time",
+}
 
 #: Fact -> S3 error, a message that says more than the error's own ("" for its own), and which names
 #: it carries.
@@ -62,6 +72,14 @@ _FACTS: Mapping[type, tuple[type[errors.S3Error], str, tuple[str, ...]]] = {
     store.KeyTooLong: (errors.KeyTooLongError, "", ()),
     store.BadKey: (errors.InvalidArgument, "The object key is not valid.", ()),
     store.ObjectExists: (errors.PreconditionFailed, "", ()),
+    store.ConditionFailed: (errors.PreconditionFailed, "", ()),
+    store.ConditionConflict: (errors.ConditionalRequestConflict, "", ("Key",)),
+    store.ConditionUnsupported: (
+        errors.NotImplemented,
+        "The storage behind this endpoint has no locks that hold between processes, so this"
+        " condition could be overtaken by another writer. If-None-Match: * works.",
+        (),
+    ),
     store.NoSuchUpload: (errors.NoSuchUpload, "", ("UploadId",)),
     store.InvalidPart: (errors.InvalidPart, "", ("UploadId",)),
     store.PartTooSmall: (errors.EntityTooSmall, "", ()),

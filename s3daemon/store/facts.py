@@ -42,6 +42,26 @@ class ObjectExists(StorageError):
     """Create-only was asked for, and the key is taken."""
 
 
+class ConditionFailed(StorageError):
+    """What a write was made to depend on is not so.
+
+    :ivar field: the first field of the :class:`~s3daemon.store.values.Condition` that does not
+        hold.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"the object's {field} is not as demanded")
+        self.field = field
+
+
+class ConditionConflict(StorageError):
+    """Others were writing the same key, so that a condition could not be decided; try again."""
+
+
+class ConditionUnsupported(StorageError):
+    """A condition would need a lock between processes, and none has been proved here."""
+
+
 class NoSuchUpload(StorageError):
     """The upload was never begun under this key, or has been completed or aborted."""
 

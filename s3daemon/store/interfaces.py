@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from zope.interface import Attribute, Interface
 
+from s3daemon.store.conditions import check as check_condition
 from s3daemon.store.facts import (
     AccessRefused,
     BadBucketName,
@@ -24,6 +25,9 @@ from s3daemon.store.facts import (
     BucketExists,
     BucketNotEmpty,
     Busy,
+    ConditionConflict,
+    ConditionFailed,
+    ConditionUnsupported,
     Corrupt,
     InvalidPart,
     KeyTooLong,
@@ -39,10 +43,12 @@ from s3daemon.store.facts import (
     Unavailable,
 )
 from s3daemon.store.values import (
+    ALWAYS,
     MAX_KEY_BYTES,
     Attributes,
     BucketInfo,
     Checksum,
+    Condition,
     ListPage,
     ListQuery,
     ObjectInfo,
@@ -55,6 +61,7 @@ from s3daemon.store.values import (
 from s3daemon.wire.grants import Grants
 
 __all__ = [
+    "ALWAYS",
     "MAX_KEY_BYTES",
     "AccessRefused",
     "Attributes",
@@ -66,6 +73,10 @@ __all__ = [
     "Busy",
     "Checksum",
     "CompleteCheck",
+    "Condition",
+    "ConditionConflict",
+    "ConditionFailed",
+    "ConditionUnsupported",
     "Corrupt",
     "IAtOnce",
     "IBuckets",
@@ -96,6 +107,7 @@ __all__ = [
     "UploadsPage",
     "UploadsQuery",
     "WouldBlock",
+    "check_condition",
 ]
 
 
@@ -135,7 +147,12 @@ class IWriter(Interface):
         object is untouched and the new one is gone, except where only the last sync fails: then the
         new one is there, whole, and was not acknowledged.
 
+        That the condition holds and that the content is published is one step, for all who write
+        by way of a store, in whatever process or on whatever node.
+
         :raises ObjectExists: create-only, and the key is taken.
+        :raises NoSuchKey, ConditionFailed: the condition does not hold.
+        :raises ConditionConflict: others are writing the key all the while.
         :raises NoSuchBucket: the bucket was deleted meanwhile.
         """
 
@@ -217,9 +234,16 @@ class IObjects(Interface):
         """The facts of the current version, as :meth:`open` gives them.  :raises NoSuchKey:"""
 
     def create(
-        bucket: str, key: str, attributes: Attributes, owner: str | None, create_only: bool = False
+        bucket: str,
+        key: str,
+        attributes: Attributes,
+        owner: str | None,
+        condition: Condition = ALWAYS,
     ) -> IWriter:
-        """Begin new content for a key."""
+        """Begin new content for a key; the condition is decided at the moment of the commit.
+
+        :raises ConditionUnsupported: it could not be decided then.
+        """
 
     def copy(
         source: IReader,
@@ -227,14 +251,18 @@ class IObjects(Interface):
         key: str,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
         checksum_algorithm: str | None = None,
     ) -> ObjectInfo:
         """Store the source's content under a key, durably and atomically, by the cheapest means.
 
         The ETag of the result is the MD5 of the content.  With ``checksum_algorithm`` it has a
         checksum of all its bytes, made with that; without, it has none.  Source and target may be
-        the same key; the source's reader stays the caller's to close.
+        the same key; the source's reader stays the caller's to close.  The condition is on the
+        target.
+
+        :raises ObjectExists, NoSuchKey, ConditionFailed, ConditionConflict: as of a commit.
+        :raises ConditionUnsupported:
         """
 
     def set_tags(bucket: str, key: str, tags: tuple[tuple[str, str], ...]) -> ObjectInfo:
@@ -253,12 +281,15 @@ class IObjects(Interface):
         :raises NoSuchKey: also for a directory that nobody put.
         """
 
-    def delete(bucket: str, key: str, prune: bool = True) -> bool:
+    def delete(bucket: str, key: str, prune: bool = True, condition: Condition = ALWAYS) -> bool:
         """Remove an object, durably; True if there was one.
 
         A key ``name/`` removes what was put under it, and the directory when nothing is left in
         it; a directory that is not empty stays and that is no error.  With ``prune``, parents that
         exist only because an S3 client put something below them, and are empty now, go too.
+
+        :raises NoSuchKey, ConditionFailed: the condition does not hold; nothing is removed.
+        :raises ConditionConflict, ConditionUnsupported:
         """
 
     def list(bucket: str, query: ListQuery) -> ListPage:
@@ -310,7 +341,7 @@ class IUploads(Interface):
         upload_id: str,
         parts: Sequence[tuple[int, str]],
         min_part_size: int = 0,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
         check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """Publish the listed parts, in the order given, as the object; then the upload is gone.
@@ -321,7 +352,9 @@ class IUploads(Interface):
         through.  Repeating a Complete that succeeded gives the same result, unchecked, for as long
         as the object is still that upload's.  On an error the upload is as it was.
 
-        :raises NoSuchUpload, InvalidPart, PartTooSmall, ObjectExists:
+        :raises NoSuchUpload, InvalidPart, PartTooSmall:
+        :raises ObjectExists, NoSuchKey, ConditionFailed, ConditionConflict: as of a commit.
+        :raises ConditionUnsupported:
         """
 
     def abort(bucket: str, key: str, upload_id: str) -> None:

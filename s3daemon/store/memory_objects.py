@@ -10,8 +10,10 @@ import attrs
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     Checksum,
+    Condition,
     IObjects,
     IReader,
     IWriter,
@@ -19,7 +21,6 @@ from s3daemon.store.interfaces import (
     ListQuery,
     NoSuchBucket,
     NoSuchKey,
-    ObjectExists,
     ObjectInfo,
 )
 from s3daemon.store.memory_tree import Entries, Folder, Stored, Tree, check_key
@@ -53,12 +54,17 @@ class MemoryWriter:
     """New content for a key."""
 
     def __init__(
-        self, objects: MemoryObjects, base: str, made: Folder, info: ObjectInfo, create_only: bool
+        self,
+        objects: MemoryObjects,
+        base: str,
+        made: Folder,
+        info: ObjectInfo,
+        condition: Condition,
     ) -> None:
         self._objects = objects
         self._bucket = (base, made)
         self._info = info
-        self._create_only = create_only
+        self._condition = condition
         self._pieces: list[bytes] = []
 
     def write(self, data: Sequence[bytes]) -> None:
@@ -70,7 +76,7 @@ class MemoryWriter:
         content = b"".join(self._pieces)
         self._pieces = []
         info = attrs.evolve(self._info, etag=etag, checksum=checksum)
-        return self._objects.publish(*self._bucket, info, content, self._create_only)
+        return self._objects.publish(*self._bucket, info, content, self._condition)
 
     def abort(self) -> None:
         """See :meth:`IWriter.abort`."""
@@ -100,7 +106,7 @@ class MemoryObjects:
         key: str,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
     ) -> IWriter:
         """See :meth:`IObjects.create`."""
         with self._lock:
@@ -108,24 +114,23 @@ class MemoryObjects:
             made = self._tree.folders[base]
         check_key(key)
         info = ObjectInfo(key, 0, 0, "", attributes, owner)
-        return MemoryWriter(self, base, made, info, create_only)
+        return MemoryWriter(self, base, made, info, condition)
 
     def publish(
-        self, base: str, made: Folder, info: ObjectInfo, content: bytes, create_only: bool
+        self, base: str, made: Folder, info: ObjectInfo, content: bytes, condition: Condition
     ) -> ObjectInfo:
         """Make the content the object of ``info.key``; its size and time are filled in.
 
         ``made`` is the bucket the writer began in: one made anew under its name is another.
 
         :raises NoSuchBucket: the bucket is gone.
-        :raises ObjectExists: create-only, and the key is taken.
+        :raises ObjectExists, NoSuchKey, ConditionFailed: of :func:`conditions.check`.
         """
         with self._lock:
             if self._tree.folders.get(base) is not made:
                 raise NoSuchBucket(base)
+            self._tree.check(base, info.key, condition)
             path = base + info.key
-            if create_only and path in self._tree.objects:
-                raise ObjectExists(info.key)
             info = attrs.evolve(info, size=len(content), modified_ns=self._tree.clock())
             self._tree.put(path, content, info)
             return info
@@ -137,13 +142,13 @@ class MemoryObjects:
         key: str,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
         checksum_algorithm: str | None = None,
     ) -> ObjectInfo:
         """See :meth:`IObjects.copy`."""
         content = source.read(0, source.info.size)
         etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        writer = self.create(bucket, key, attributes, owner, create_only)
+        writer = self.create(bucket, key, attributes, owner, condition)
         writer.write([content])
         return writer.commit(etag, _checksum(checksum_algorithm, content))
 
@@ -175,11 +180,14 @@ class MemoryObjects:
             self._tree.objects[path] = Stored(attrs.evolve(info, key=""), found.content)
             return info
 
-    def delete(self, bucket: str, key: str, prune: bool = True) -> bool:
+    def delete(
+        self, bucket: str, key: str, prune: bool = True, condition: Condition = ALWAYS
+    ) -> bool:
         """See :meth:`IObjects.delete`."""
         with self._lock:
             base = self._tree.bucket_base(bucket)
             check_key(key)
+            self._tree.check(base, key, condition)
             return self._tree.remove(base, key, prune)
 
     def list(self, bucket: str, query: ListQuery) -> ListPage:

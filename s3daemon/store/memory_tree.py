@@ -14,12 +14,14 @@ from itertools import chain
 
 import attrs
 
+from s3daemon.store.conditions import check as check_condition
 from s3daemon.store.interfaces import (
     MAX_KEY_BYTES,
     Attributes,
     BadBucketName,
     BadKey,
     BucketInfo,
+    Condition,
     KeyTooLong,
     NoSuchBucket,
     ObjectInfo,
@@ -149,6 +151,11 @@ class Tree:
         if stored is None and path in self.folders:
             return Stored(self._folder_info(path), b"")
         return stored
+
+    def check(self, base: str, key: str, condition: Condition) -> None:
+        """Hold the object of a key against a condition; see :func:`conditions.check`."""
+        found = self.find(base, key)
+        check_condition(condition, None if found is None else found.info)
 
     def put(self, path: str, content: bytes, info: ObjectInfo) -> None:
         """Store an object, and make the directories above it."""

@@ -12,15 +12,16 @@ from zope.interface import implementer
 
 from s3daemon.store import part_checksums
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     Checksum,
     CompleteCheck,
+    Condition,
     InvalidPart,
     IPartWriter,
     IUploads,
     NoSuchBucket,
     NoSuchUpload,
-    ObjectExists,
     ObjectInfo,
     PartInfo,
     PartsPage,
@@ -157,7 +158,7 @@ class MemoryUploads:
         upload_id: str,
         parts: Sequence[tuple[int, str]],
         min_part_size: int = 0,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
         check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """See :meth:`IUploads.complete`."""
@@ -167,9 +168,8 @@ class MemoryUploads:
             except NoSuchUpload:
                 return self._completed(bucket, key, upload_id)
             chosen = _choose(upload, parts, min_part_size)
+            self._tree.check(upload.base, key, condition)
             path = upload.base + key
-            if create_only and path in self._tree.objects:
-                raise ObjectExists(key)
             listed = [part.info for part in chosen]
             checksum = part_checksums.of_object(upload.info, listed)
             if check is not None:

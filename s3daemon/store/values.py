@@ -55,13 +55,14 @@ class Checksum:
 class Condition:
     """What has to be so at the moment of a write, for the write to happen.
 
-    All that is given has to hold for the object that the key has at that moment.
+    All that is given has to hold for the object that the key has at that moment; a directory that
+    nobody put as an object is none.  :func:`s3daemon.store.conditions.check` is what it means.
 
     :ivar create_only: there is no object.
-    :ivar etag: the object's ETag, bare; ``*`` for any object.
+    :ivar etag: there is an object with this ETag, bare; ``*`` for any object.
     :ivar not_etag: there is no object with this ETag.
-    :ivar size: bytes of the object.
-    :ivar modified_s: last modification of the object, seconds since the epoch.
+    :ivar size: the object, if there is one, has so many bytes.
+    :ivar modified_s: the object, if there is one, was last modified in this second since the epoch.
     """
 
     create_only: bool = False
@@ -69,6 +70,12 @@ class Condition:
     not_etag: str | None = None
     size: int | None = None
     modified_s: int | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether it depends on what the object is, and not only on whether there is one."""
+        wanted = (self.etag, self.not_etag, self.size, self.modified_s)
+        return any(field is not None for field in wanted)
 
 
 #: No condition.

@@ -34,6 +34,7 @@ _FORMS = (
     ),
 )
 
+_ISO8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 _BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
@@ -66,6 +67,17 @@ def iso8601_seconds(seconds: float) -> str:
     """``2026-11-24T04:12:42Z``: UTC, rounded down, as errors about time have it."""
     year, month, day, hour, minute, second, _, _, _ = time.gmtime(seconds)
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
+
+
+def parse_iso8601(text: str) -> int | None:
+    """Seconds since the epoch of ``2026-11-24T04:12:42.627Z``, rounded down; None for anything
+    else."""
+    if _ISO8601.fullmatch(text) is None:
+        return None
+    try:
+        return int(datetime.datetime.fromisoformat(text[:19] + "+00:00").timestamp())
+    except ValueError:
+        return None
 
 
 def parse_basic(text: str) -> int | None:

@@ -79,6 +79,14 @@ class BucketNotEmpty(S3Error):
     message = "The bucket that you tried to delete is not empty."
 
 
+class ConditionalRequestConflict(S3Error):
+    status = 409
+    message = (
+        "Another request for the same object came in between, so the condition could not be "
+        "decided. Try again."
+    )
+
+
 class EntityTooLarge(S3Error):
     message = "Your proposed upload exceeds the maximum allowed object size."
 

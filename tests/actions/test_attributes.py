@@ -37,29 +37,3 @@ def test_check() -> None:
     attributes.check(Attributes(metadata={"a": "bc"}), Limits(metadata=3))
     with pytest.raises(MetadataTooLarge):
         attributes.check(Attributes(metadata={"a": "bc"}), Limits(metadata=2))
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [({}, False), ({"if_none_match": "*"}, True), ({"if_modified_since": "x"}, False)],
-)
-def test_create_only(fields: dict[str, str], expected: bool) -> None:
-    """If-None-Match: * and nothing else."""
-    assert attributes.create_only(head(**fields)) is expected
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"if_match": "*"},
-        {"if_match": '"x"', "if_none_match": "*"},
-        {"if_none_match": '"x"'},
-        {"if_none_match": ""},
-        {"if_unmodified_since": "Sun, 06 Nov 1994 08:49:37 GMT"},
-    ],
-)
-def test_other_conditions_are_refused(fields: dict[str, str]) -> None:
-    """Rather than ignored."""
-    with pytest.raises(S3Error) as caught:
-        attributes.create_only(head(**fields))
-    assert caught.value.status == 501

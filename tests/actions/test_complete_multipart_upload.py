@@ -13,6 +13,7 @@ from s3daemon.actions.base import Answer, Limits
 from s3daemon.actions.complete_multipart_upload import ACTION, listed_parts
 from s3daemon.store.interfaces import (
     Attributes,
+    ConditionFailed,
     InvalidPart,
     IReader,
     NoSuchBucket,
@@ -217,11 +218,28 @@ def test_create_only(world: World, upload_id: str) -> None:
     assert content(world) == b"firstsecondend"
 
 
+def test_compare(world: World, upload_id: str) -> None:
+    """An upload whose condition does not hold stays what it was, and repeating is not judged."""
+    done = {"if-match": '"another"'}
+    with pytest.raises(NoSuchKey):
+        complete(world, upload_id, listing(ALL), headers=done)
+    world.put("abc", "dir/k&y", b"other")
+    with pytest.raises(ConditionFailed):
+        complete(world, upload_id, listing(ALL), headers=done)
+    world.put("abc", "dir/k&y", b"old")
+    etag = world.store.objects.stat("abc", "dir/k&y").etag
+    with pytest.raises(ConditionFailed):
+        complete(world, upload_id, listing(ALL), headers={"if-none-match": etag})
+    answer = complete(world, upload_id, listing(ALL), headers={"if-match": etag})
+    assert content(world) == b"firstsecondend"
+    assert complete(world, upload_id, listing(ALL), headers={"if-match": etag}) == answer
+
+
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("if-match", "*", errors.NotImplemented),
-        ("if-none-match", '"etag"', errors.NotImplemented),
+        ("if-match", '"a", "b"', errors.NotImplemented),
+        ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", errors.NotImplemented),
         ("x-amz-server-side-encryption-customer-key", "k", errors.NotImplemented),
         ("x-amz-mp-object-size", "many", errors.InvalidRequest),
         ("x-amz-mp-object-size", "-1", errors.InvalidRequest),

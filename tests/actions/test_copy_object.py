@@ -148,7 +148,7 @@ def test_create_only(world: Any, copy: Any, source: Any) -> None:
     with pytest.raises(ObjectExists):
         copy("b/src", "dst", headers={"if-none-match": "*"})
     with pytest.raises(S3Error) as caught:
-        copy("b/src", "dst", headers={"if-match": "*"})
+        copy("b/src", "dst", headers={"if-match": "*", "if-none-match": "*"})
     assert caught.value.code == "NotImplemented"
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from s3daemon.actions.base import Answer
-from s3daemon.actions.delete_object import ACTION, parse
+from s3daemon.actions.delete_object import ACTION
 from s3daemon.store.interfaces import NoSuchBucket, NoSuchKey
-from s3daemon.wire.errors import AccessDenied, S3Error
+from s3daemon.wire.errors import AccessDenied
 from s3daemon.wire.message import Personality
 
 
@@ -63,20 +63,3 @@ def test_refusals(world: Any, make_request: Any) -> None:
     with pytest.raises(AccessDenied):
         world.perform(ACTION, make_request("DELETE", key="secret"))
     assert world.keys() == ["secret"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "if-match",
-        "if-none-match",
-        "if-unmodified-since",
-        "x-amz-if-match-last-modified-time",
-        "x-amz-if-match-size",
-    ],
-)
-def test_conditions_are_not_ignored(make_request: Any, name: str) -> None:
-    """The object might be another one by now."""
-    with pytest.raises(S3Error) as caught:
-        parse(make_request("DELETE", key="k", headers={name: "x"}))
-    assert caught.value.code == "NotImplemented"

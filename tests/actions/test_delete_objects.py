@@ -148,21 +148,6 @@ def test_versions(world: Any, delete: Any) -> None:
     assert world.keys() == []
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        "<ETag>x</ETag>",
-        "<LastModifiedTime>Sat, 29 Oct 1994 19:43:31 GMT</LastModifiedTime>",
-        "<Size>0</Size>",
-    ],
-)
-def test_conditions_are_not_ignored(world: Any, delete: Any, extra: str) -> None:
-    """The object might be another one by now."""
-    world.put("k")
-    assert delete(document("k", extra=extra))["Errors"][0]["Code"] == "NotImplemented"
-    assert world.keys() == ["k"]
-
-
 def test_keys_that_are_none(delete: Any) -> None:
     """Are errors of their own."""
     found = delete(document("", "x" * 1025, "k"))
@@ -177,7 +162,7 @@ def test_store_trouble_is_told_per_key(
     world.put("good")
     plain = MemoryObjects.delete
 
-    def fail(objects: Any, bucket: str, key: str, prune: bool = True) -> bool:
+    def fail(objects: Any, bucket: str, key: str, prune: bool, condition: Any) -> bool:
         if key == "bad":
             raise Unavailable("/dev/sda is on fire")
         return plain(objects, bucket, key, prune)
@@ -192,7 +177,7 @@ def test_store_trouble_is_told_per_key(
 def test_bucket_goes_meanwhile(world: Any, delete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then no key is said to be deleted."""
 
-    def gone(objects: Any, bucket: str, key: str, prune: bool = True) -> bool:
+    def gone(objects: Any, bucket: str, key: str, prune: bool, condition: Any) -> bool:
         raise NoSuchBucket(bucket)
 
     monkeypatch.setattr(MemoryObjects, "delete", gone)

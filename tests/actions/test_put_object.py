@@ -105,8 +105,7 @@ def test_create_only_beside_a_directory(world: Any, make_request: Any) -> None:
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        ({"if-match": '"x"'}, "NotImplemented"),
-        ({"if-none-match": '"x"'}, "NotImplemented"),
+        ({"if-match": '"x"', "if-none-match": "*"}, "NotImplemented"),
         ({"content-range": "bytes 0-1/2"}, "NotImplemented"),
         ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
         ({"x-amz-storage-class": "ICE"}, "InvalidStorageClass"),

@@ -24,6 +24,15 @@ NAMES = {"bucket": "b", "key": "k", "upload_id": "u"}
         (store.KeyTooLong("x"), "KeyTooLongError", 400, {}),
         (store.BadKey("x"), "InvalidArgument", 400, {}),
         (store.ObjectExists("x"), "PreconditionFailed", 412, {"Condition": "If-None-Match"}),
+        (store.ConditionFailed("etag"), "PreconditionFailed", 412, {"Condition": "If-Match"}),
+        (
+            store.ConditionFailed("not_etag"),
+            "PreconditionFailed",
+            412,
+            {"Condition": "If-None-Match"},
+        ),
+        (store.ConditionConflict("x"), "ConditionalRequestConflict", 409, {"Key": "k"}),
+        (store.ConditionUnsupported("x"), "NotImplemented", 501, {}),
         (store.NoSuchUpload("x"), "NoSuchUpload", 404, {"UploadId": "u"}),
         (store.InvalidPart("x"), "InvalidPart", 400, {"UploadId": "u"}),
         (
@@ -51,7 +60,7 @@ def test_every_fact_has_an_error() -> None:
     unknown = {store.StorageError, store.Corrupt}
     for _, kind in inspect.getmembers(store, inspect.isclass):
         if issubclass(kind, store.StorageError) and kind not in unknown:
-            fact = kind(1, 2, "e") if kind is store.PartTooSmall else kind("x")
+            fact = kind(1, 2, "e") if kind is store.PartTooSmall else kind("size")
             assert not isinstance(s3_error(fact), errors.InternalError), kind
 
 

@@ -21,7 +21,7 @@ from s3daemon.store.interfaces import (
     ObjectExists,
     StorageError,
 )
-from tests.store.tools import NOTHING, content, copy, get, listed, md5, put, put_in_parts
+from tests.store.tools import NOTHING, content, copy, get, listed, md5, new_if, put, put_in_parts
 
 FULL = Attributes(
     system={
@@ -153,7 +153,7 @@ def test_create_only(store: IStore, bucket: str, key: str, data: bytes) -> None:
 
 
 def test_create_only_is_decided_at_commit(store: IStore, bucket: str) -> None:
-    writer = store.objects.create(bucket, "k", NOTHING, None, create_only=True)
+    writer = store.objects.create(bucket, "k", NOTHING, None, new_if(True))
     writer.write([b"late"])
     info = put(store, bucket, "k", b"early")
     with pytest.raises(ObjectExists):

@@ -44,7 +44,7 @@ from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire.grants import Grant, Grants
-from tests.store.tools import NOTHING, copy, get, md5, put
+from tests.store.tools import NOTHING, copy, get, md5, new_if, put
 
 # No key is the name of a bucket within its bucket: whether a file has that name on disk depends on
 # what came first.
@@ -227,7 +227,7 @@ class Stores(RuleBasedStateMachine):
     @rule(target=writers, bucket=buckets, key=keys, given=attributes, create_only=st.booleans())
     def begin_put(self, bucket: str, key: str, given: Attributes, create_only: bool) -> Any:
         return self.keep(
-            lambda store: store.objects.create(bucket, key, given, "alice", create_only)
+            lambda store: store.objects.create(bucket, key, given, "alice", new_if(create_only))
         )
 
     @rule(pair=consumes(writers), data=contents, commit=st.booleans())
@@ -395,7 +395,8 @@ class Stores(RuleBasedStateMachine):
         if wrong is not None and chosen:
             chosen[wrong] = (chosen[wrong][0], md5(b"wrong"))
         done = self.of_upload(
-            upload, lambda uploads, *at: uploads.complete(*at, chosen, least, create_only)
+            upload,
+            lambda uploads, *at: uploads.complete(*at, chosen, least, new_if(create_only)),
         )
         if done is not None:
             assert done[0].upload_id == model.upload_id

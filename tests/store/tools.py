@@ -7,9 +7,11 @@ import heapq
 from collections.abc import Sequence
 
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     Checksum,
     CompleteCheck,
+    Condition,
     IStore,
     ListPage,
     ListQuery,
@@ -21,6 +23,11 @@ from s3daemon.store.interfaces import (
 )
 
 NOTHING = Attributes()
+
+
+def new_if(create_only: bool) -> Condition:
+    """The condition that a key is free, or none."""
+    return Condition(create_only=True) if create_only else ALWAYS
 
 
 def md5(data: bytes) -> str:
@@ -44,7 +51,7 @@ def put(
     create_only: bool = False,
 ) -> ObjectInfo:
     """Put an object in one piece."""
-    writer = store.objects.create(bucket, key, attributes, owner, create_only)
+    writer = store.objects.create(bucket, key, attributes, owner, new_if(create_only))
     try:
         if data:
             writer.write([data])
@@ -79,7 +86,7 @@ def copy(
     """Copy an object."""
     reader = store.objects.open(*source)
     try:
-        return store.objects.copy(reader, *target, attributes, owner, create_only)
+        return store.objects.copy(reader, *target, attributes, owner, new_if(create_only))
     finally:
         reader.close()
 
@@ -170,7 +177,13 @@ def complete(
 ) -> ObjectInfo:
     """Complete an upload."""
     return store.uploads.complete(
-        bucket, upload.key, upload.upload_id, parts, min_part_size, create_only, check
+        bucket,
+        upload.key,
+        upload.upload_id,
+        parts,
+        min_part_size,
+        new_if(create_only),
+        check,
     )
 
 

@@ -9,8 +9,11 @@ import attrs
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     Busy,
+    Condition,
+    ConditionUnsupported,
     IObjects,
     IReader,
     IWriter,
@@ -77,10 +80,10 @@ class PosixObjects:
         key: str,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
     ) -> IWriter:
         """See :meth:`IObjects.create`.  The draft is opened with the first byte."""
-        return self._writer(bucket, key, attributes, owner, create_only)
+        return self._writer(bucket, key, attributes, owner, condition)
 
     @facts
     def copy(
@@ -90,11 +93,11 @@ class PosixObjects:
         key: str,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
         checksum_algorithm: str | None = None,
     ) -> ObjectInfo:
         """See :meth:`IObjects.copy`."""
-        writer = self._writer(bucket, key, attributes, owner, create_only)
+        writer = self._writer(bucket, key, attributes, owner, condition)
         try:
             if not source.info.size:
                 return writer.commit(EMPTY_ETAG, empty_checksum(checksum_algorithm))
@@ -149,8 +152,12 @@ class PosixObjects:
         raise Busy("the object was replaced again and again")
 
     @facts
-    def delete(self, bucket: str, key: str, prune: bool = True) -> bool:
+    def delete(
+        self, bucket: str, key: str, prune: bool = True, condition: Condition = ALWAYS
+    ) -> bool:
         """See :meth:`IObjects.delete`."""
+        if condition.compares:
+            raise ConditionUnsupported("comparing needs a lock")
         with self._volume.bucket(bucket) as at:
             return removing.remove(self._volume, at, key, prune)
 
@@ -167,15 +174,19 @@ class PosixObjects:
         key: str,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool,
+        condition: Condition,
     ) -> PosixWriter:
+        if condition.compares:
+            raise ConditionUnsupported("comparing needs a lock")
         at = self._volume.bucket(bucket)
         try:
             segments = split(key)
         except BaseException:
             at.close()
             raise
-        return PosixWriter(self._volume, at, key, segments, attributes, owner, create_only)
+        return PosixWriter(
+            self._volume, at, key, segments, attributes, owner, condition.create_only
+        )
 
     def _current(self, bucket: Bucket, key: str) -> tuple[Found, Record]:
         """The current entry of a key, open, with its record."""

@@ -12,9 +12,12 @@ from contextlib import suppress
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     Busy,
     CompleteCheck,
+    Condition,
+    ConditionUnsupported,
     Corrupt,
     IPartWriter,
     IUploads,
@@ -142,12 +145,14 @@ class PosixUploads:
         upload_id: str,
         parts: Sequence[tuple[int, str]],
         min_part_size: int = 0,
-        create_only: bool = False,
+        condition: Condition = ALWAYS,
         check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """See :meth:`IUploads.complete`."""
+        if condition.compares:
+            raise ConditionUnsupported("comparing needs a lock")
         with self._volume.bucket(bucket) as at:
-            wanted = Wanted(key, upload_id, parts, min_part_size, create_only, check)
+            wanted = Wanted(key, upload_id, parts, min_part_size, condition.create_only, check)
             return completing.complete(self._volume, at, wanted)
 
     @facts
