@@ -29,6 +29,7 @@ from twisted.logger import Logger
 import s3daemon
 from s3daemon.actions import base as actions
 from s3daemon.auth import credentials_file
+from s3daemon.auth.known_users import KnownUsers
 from s3daemon.auth.policy import Policy
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.signatures import SignatureChecker
@@ -183,7 +184,7 @@ def build_factory(
         store,
         Authenticator(portal, lenient=config.auth.mode == "simple"),
         Policy(config.auth.unowned == "everyone", config.server.log_level == "debug").may,
-        directory.display_name,
+        KnownUsers(directory, anybody=config.auth.mode == "simple"),
         settings,
         pools,
         reactor,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
+
 from s3daemon.actions.base import Limits
 from s3daemon.store.interfaces import Attributes
 from s3daemon.wire import headers, tagging
+from s3daemon.wire.grants import Grants
 from s3daemon.wire.message import S3Request
 
 
@@ -23,6 +26,11 @@ def parse(request: S3Request) -> Attributes:
         metadata=headers.user_metadata(request),
         tags=tagging.parse_header(tags) if tags else (),
     )
+
+
+def with_acl(attributes: Attributes, acl: Grants | None) -> Attributes:
+    """The same with a list."""
+    return attributes if acl is None else attrs.evolve(attributes, acl=acl)
 
 
 def check(attributes: Attributes, limits: Limits) -> None:

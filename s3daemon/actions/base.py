@@ -72,6 +72,14 @@ class Limits:
     strict_names: bool = True
 
 
+class Users(Protocol):
+    """Whom there is: see :class:`s3daemon.auth.known_users.KnownUsers`."""
+
+    def display_name(self, canonical_id: str, /) -> str: ...
+    def knows(self, canonical_id: str, /) -> bool: ...
+    def by_email(self, address: str, /) -> str | None: ...
+
+
 @attrs.frozen
 class Context:
     """One request's world: the store, who asks, and when.
@@ -82,7 +90,7 @@ class Context:
     :ivar now_ns: the time of the request, nanoseconds since the epoch.
     :ivar may: the one decision function.
     :ivar expected_owner: what x-amz-expected-bucket-owner says: the target bucket must be theirs.
-    :ivar display_name: canonical id -> name to show beside it.
+    :ivar users: whom a grant can name.
     :ivar aside: makes digests of large bodies on another thread; None to make them here.
     """
 
@@ -92,12 +100,16 @@ class Context:
     caller: Identity
     operation: str
     may: May
-    display_name: Callable[[str], str]
+    users: Users
     limits: Limits = Limits()
     now_ns: int = 0
     region: str = "us-east-1"
     expected_owner: str | None = None
     aside: Aside | None = None
+
+    def display_name(self, canonical_id: str) -> str:
+        """The name to show beside an id."""
+        return self.users.display_name(canonical_id)
 
     def bucket(self, name: str, key: str = "", operation: str = "") -> BucketInfo:
         """The bucket, if it is there and the caller may do this in it.

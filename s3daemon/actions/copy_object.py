@@ -2,18 +2,20 @@
 
 Metadata and tags are the source's unless their directive is REPLACE; then they are the request's,
 and what the request does not give is empty.  ``If-Match`` and ``If-None-Match`` are about the
-target (:mod:`s3daemon.actions.conditions`), ``x-amz-copy-source-if-*`` about the source.
+target (:mod:`s3daemon.actions.conditions`), ``x-amz-copy-source-if-*`` about the source.  The list
+of grants is never the source's: without one in the request the copy is its owner's alone.
 """
 
 from __future__ import annotations
 
 import attrs
 
-from s3daemon.actions import attributes, conditions, copy_source
+from s3daemon.actions import attributes, conditions, copy_source, grants
 from s3daemon.actions.base import Action, Answer, Context
 from s3daemon.actions.copy_source import CopySource
 from s3daemon.store.interfaces import ALWAYS, Attributes, Condition
 from s3daemon.wire import xmlio
+from s3daemon.wire.acl import Given
 from s3daemon.wire.dates import iso8601
 from s3daemon.wire.errors import InvalidArgument, InvalidRequest
 from s3daemon.wire.message import S3Request
@@ -39,6 +41,7 @@ class CopyObject:
     replace_metadata: bool = False
     replace_tags: bool = False
     condition: Condition = ALWAYS
+    acl: Given = Given()
 
 
 def parse(request: S3Request) -> CopyObject:
@@ -58,6 +61,7 @@ def parse(request: S3Request) -> CopyObject:
         _replaces(request, "x-amz-metadata-directive"),
         _replaces(request, "x-amz-tagging-directive"),
         condition,
+        grants.parse(request),
     )
     onto_itself = (source.bucket, source.key) == (request.bucket, request.key)
     if onto_itself and not wanted.replace_metadata and not wanted.replace_tags:
@@ -68,6 +72,7 @@ def parse(request: S3Request) -> CopyObject:
 def run(context: Context, wanted: CopyObject) -> Answer:
     """Copy; what was at the target stays until the copy is whole."""
     bucket = context.bucket(wanted.bucket, wanted.key)
+    owner, acl = grants.new_object(context, bucket, wanted.acl)
     given = wanted.attributes
     if wanted.replace_metadata:
         attributes.check(given, context.limits)
@@ -83,8 +88,9 @@ def run(context: Context, wanted: CopyObject) -> Answer:
                 system=given.system if wanted.replace_metadata else kept.system,
                 metadata=given.metadata if wanted.replace_metadata else kept.metadata,
                 tags=given.tags if wanted.replace_tags else kept.tags,
+                acl=acl,
             ),
-            context.caller.id,
+            owner,
             wanted.condition,
         )
     finally:

@@ -1,12 +1,15 @@
 """CreateBucket: make a bucket that is the caller's.
 
-Headers: x-amz-acl (private), x-amz-object-ownership, x-amz-bucket-object-lock-enabled (false),
+Headers: x-amz-acl, x-amz-grant-*, x-amz-object-ownership, x-amz-bucket-object-lock-enabled (false),
 x-amz-bucket-namespace (global).  Document: CreateBucketConfiguration with a LocationConstraint; may
 be missing.
 
-Making a bucket that the caller has already succeeds and changes nothing, as S3 answers in its first
-region.  So does making a directory that no S3 client made, where the caller may use it: it stays
-without an owner.
+Making a bucket that the caller has already succeeds, and gives it the list of the request, as S3
+does in its first region; nothing else changes, and on an alluxio endpoint nothing at all.  Making a
+directory that no S3 client made succeeds too, where the caller may use it: it stays without an
+owner, and so without a list.
+
+The list is put after the bucket is made, which until then is its owner's alone.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
 """
@@ -18,12 +21,20 @@ from urllib.parse import quote
 
 import attrs
 
+from s3daemon.actions import grants
 from s3daemon.actions.base import Answer, Context, DocumentAction
+from s3daemon.actions.grants import ENFORCED, PREFERRED, WRITER
 from s3daemon.store.interfaces import BucketExists, BucketInfo, NoSuchBucket
 from s3daemon.wire import bucket_names, errors, headers, xmlio
+from s3daemon.wire.acl import Given
+from s3daemon.wire.acl_errors import (
+    AccessControlListNotSupported,
+    InvalidBucketAclWithObjectOwnership,
+)
+from s3daemon.wire.grants import Grants
 from s3daemon.wire.message import Personality, S3Request
 
-_OWNERSHIPS = frozenset({"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"})
+_OWNERSHIPS = frozenset({ENFORCED, PREFERRED, WRITER})
 
 #: What clients send for "wherever you are".
 _HERE = frozenset({"", "default", "us-east-1"})
@@ -37,17 +48,22 @@ class CreateBucket:
     """What is to be made.
 
     :ivar aws: the request came over an aws endpoint, where S3's rules for names may hold.
+    :ivar acl: the list that is given; :ivar ownership: whose the objects in it are.
     """
 
     bucket: str
     aws: bool
+    acl: Given = Given()
+    ownership: str = WRITER
 
 
 def parse(request: S3Request) -> CreateBucket:
     """Read the head.
 
-    :raises errors.NotImplemented: object lock, an ACL other than private, another namespace.
+    :raises errors.NotImplemented: object lock, another namespace.
     :raises errors.InvalidArgument: an object ownership that S3 does not know.
+    :raises InvalidBucketAclWithObjectOwnership: a list, and the rule that there is none.
+    :raises S3Error: see :func:`s3daemon.actions.grants.parse`.
     """
     headers.refuse_unsupported(request)
     found = request.headers
@@ -60,13 +76,16 @@ def parse(request: S3Request) -> CreateBucket:
             "Only the global bucket namespace is implemented.",
             detail={"Header": "x-amz-bucket-namespace"},
         )
-    ownership = found.get("x-amz-object-ownership", "ObjectWriter")
+    ownership = found.get("x-amz-object-ownership", WRITER)
     if ownership not in _OWNERSHIPS:
         raise errors.InvalidArgument(
             f"Invalid x-amz-object-ownership header: {ownership}",
             detail={"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership},
         )
-    return CreateBucket(request.bucket, request.personality is Personality.AWS)
+    acl = grants.parse(request)
+    if ownership == ENFORCED and (acl.grants or acl.canned not in ("", "private")):
+        raise InvalidBucketAclWithObjectOwnership
+    return CreateBucket(request.bucket, request.personality is Personality.AWS, acl, ownership)
 
 
 def run(context: Context, wanted: CreateBucket, document: bytes) -> Answer:
@@ -84,27 +103,52 @@ def run(context: Context, wanted: CreateBucket, document: bytes) -> Answer:
     if nested:
         # A bucket inside a bucket is a directory in it: making one is writing there.
         context.bucket(parent, last + "/", operation="PutObject")
+    caller = context.caller.id
+    acl = grants.resolve(context, wanted.acl, caller, None, of_bucket=True)
     try:
-        context.buckets.create(name, context.caller.id)
+        context.buckets.create(
+            name, caller, None if wanted.ownership == WRITER else wanted.ownership
+        )
     except BucketExists:
-        _check_usable(context, name)
+        own = _callers_own(context, name)
+        if own is not None and own.acl != acl and wanted.aws:
+            _put_list(context, name, acl)
+    else:
+        if acl is not None:
+            _put_list(context, name, acl)
     return Answer(fields=(("Location", "/" + quote(name, safe=bucket_names.SEPARATOR)),))
 
 
-def _check_usable(context: Context, name: str) -> None:
+def _put_list(context: Context, name: str, acl: Grants | None) -> None:
+    def decide(info: BucketInfo) -> Grants | None:
+        if info.owner != context.caller.id:
+            raise errors.OperationAborted("The bucket is being deleted. Try again.")
+        if info.ownership == ENFORCED and acl is not None:
+            raise AccessControlListNotSupported
+        return acl
+
+    context.buckets.set_acl(name, decide)
+
+
+def _callers_own(context: Context, name: str) -> BucketInfo | None:
+    """The bucket that is there, if it is the caller's; None if it is nobody's, and they may use it.
+
+    :raises errors.BucketAlreadyExists: it is somebody else's.
+    """
     taken = errors.BucketAlreadyExists(detail={"BucketName": name})
     try:
         bucket = context.buckets.get(name)
     except NoSuchBucket:
         raise errors.OperationAborted("The bucket is being deleted. Try again.") from None
     if bucket.owner == context.caller.id:
-        return
+        return bucket
     if bucket.owner is not None:
         raise taken
     try:
         context.may(context.caller, "HeadBucket", bucket, "")
     except errors.AccessDenied:
         raise taken from None
+    return None
 
 
 def _check_configuration(document: bytes, region: str) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import attrs
 
-from s3daemon.actions import attributes, multipart_checksums
+from s3daemon.actions import attributes, grants, multipart_checksums
 from s3daemon.actions.base import Action, Answer, Context
 from s3daemon.actions.multipart_checksums import ALGORITHM_HEADER, TYPE_HEADER
 from s3daemon.store.interfaces import Attributes
+from s3daemon.wire.acl import Given
 from s3daemon.wire.message import S3Request
 from s3daemon.wire.xmlio import document, element
 
@@ -27,6 +28,7 @@ class CreateMultipartUpload:
     attributes: Attributes
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
+    acl: Given = Given()
 
 
 def parse(request: S3Request) -> CreateMultipartUpload:
@@ -40,6 +42,7 @@ def parse(request: S3Request) -> CreateMultipartUpload:
         request.key,
         attributes.parse(request),
         *multipart_checksums.wanted(request),
+        grants.parse(request),
     )
 
 
@@ -48,11 +51,14 @@ def run(context: Context, wanted: CreateMultipartUpload) -> Answer:
 
     :raises errors.MetadataTooLarge: more user metadata than the operator allows.
     """
-    context.bucket(wanted.bucket, wanted.key)
+    bucket = context.bucket(wanted.bucket, wanted.key)
     attributes.check(wanted.attributes, context.limits)
     algorithm, kind = wanted.checksum_algorithm, wanted.checksum_type
+    # The upload is its initiator's, and so the object will be, whatever else could own it.
+    _, acl = grants.new_object(context, bucket, wanted.acl)
+    given = attributes.with_acl(wanted.attributes, acl)
     upload = context.uploads.create(
-        wanted.bucket, wanted.key, wanted.attributes, context.caller.id, algorithm, kind
+        wanted.bucket, wanted.key, given, context.caller.id, algorithm, kind
     )
     body = document(
         "InitiateMultipartUploadResult",

@@ -1,6 +1,6 @@
 """PutObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
-Reads the attributes of :mod:`s3daemon.actions.attributes`, Content-Length (or
+Reads the attributes of :mod:`s3daemon.actions.attributes`, a list of grants, Content-Length (or
 x-amz-decoded-content-length), Content-MD5, x-amz-checksum-* (or a trailer of that name),
 x-amz-sdk-checksum-algorithm and a condition (:mod:`s3daemon.actions.conditions`).  Where no
 checksum is given, one is computed as S3 does (:data:`s3daemon.wire.checksums.DEFAULT`).  A key that
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import attrs
 
-from s3daemon.actions import attributes, conditions
+from s3daemon.actions import attributes, conditions, grants
 from s3daemon.actions.base import Context, ISink, UploadAction
 from s3daemon.actions.sink import MAX_OBJECT, ExpectedBody, ObjectSink, expected_body
 from s3daemon.store.interfaces import ALWAYS, Attributes, Condition
 from s3daemon.wire import errors
+from s3daemon.wire.acl import Given
 from s3daemon.wire.checksums import DEFAULT
 from s3daemon.wire.message import S3Request
 
@@ -29,6 +30,7 @@ class PutObject:
     attributes: Attributes
     body: ExpectedBody
     condition: Condition = ALWAYS
+    acl: Given = Given()
 
 
 def parse(request: S3Request) -> PutObject:
@@ -47,6 +49,7 @@ def parse(request: S3Request) -> PutObject:
         attributes.parse(request),
         expected_body(request, MAX_OBJECT),
         condition,
+        grants.parse(request),
     )
 
 
@@ -54,10 +57,10 @@ def begin(context: Context, put: PutObject) -> ISink:
     """Check everything that can be known before the body is here, and open the object."""
     bucket = context.bucket(put.bucket, put.key)
     attributes.check(put.attributes, context.limits)
+    owner, acl = grants.new_object(context, bucket, put.acl)
     conditions.check(context, bucket, put.key, put.condition)
-    writer = context.objects.create(
-        put.bucket, put.key, put.attributes, context.caller.id, put.condition
-    )
+    given = attributes.with_acl(put.attributes, acl)
+    writer = context.objects.create(put.bucket, put.key, given, owner, put.condition)
     return ObjectSink(writer, put.body, put.body.checksum.algorithm or DEFAULT, context.aside)
 
 

@@ -66,6 +66,14 @@ class Directory:
         user = self._tables.by_id.get(canonical_id)
         return None if user is None else user.identity
 
+    def by_email(self, address: str) -> str | None:
+        """The canonical id of the user with this address, whatever its case."""
+        wanted = address.strip().casefold()
+        for user in self._tables.by_id.values():
+            if wanted and user.identity.email.casefold() == wanted:
+                return user.identity.id
+        return None
+
     def display_name(self, canonical_id: str) -> str:
         """What answers show beside an id; the id itself for whom we do not know."""
         user = self._tables.by_id.get(canonical_id)

@@ -28,6 +28,7 @@ from s3daemon.actions.base import (
     DocumentAction,
     Limits,
     UploadAction,
+    Users,
 )
 from s3daemon.actions.digesting import Aside
 from s3daemon.auth.caller import Caller
@@ -116,7 +117,7 @@ class S3Service:
         store: IStore,
         authenticate: Authenticate,
         may: May,
-        display_name: Callable[[str], str],
+        users: Users,
         settings: Settings,
         pools: Pools,
         reactor: IReactorTime,
@@ -126,7 +127,7 @@ class S3Service:
         self._at_once = store.at_once
         self._authenticate = authenticate
         self._may = may
-        self._display_name = display_name
+        self._users = users
         self._settings = settings
         self._pools = pools
         self._reactor = reactor
@@ -244,7 +245,7 @@ class S3Service:
             caller=caller,
             operation=name,
             may=self._may,
-            display_name=self._display_name,
+            users=self._users,
             limits=self._settings.limits,
             now_ns=self._now_ns(),
             region=self._settings.region,

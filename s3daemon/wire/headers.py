@@ -46,17 +46,10 @@ _STORAGE_CLASSES = frozenset(
     }
 )
 
-#: Canned ACLs that say what is so anyway, and those that would need ACLs to be true.
-_TRUE_ACLS = frozenset({"private", "bucket-owner-full-control"})
-_OTHER_ACLS = frozenset(
-    {"public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read"}
-)
-
 _REFUSED_PREFIXES = (
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",
     "x-amz-object-lock-",
-    "x-amz-grant-",
 )
 _REFUSED = frozenset({"x-amz-website-redirect-location", "x-amz-write-offset-bytes"})
 
@@ -73,25 +66,16 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 def refuse_unsupported(request: S3Request) -> None:
     """Refuse header fields that ask for what this gateway cannot do.
 
-    Encryption (also of a copy source or with a customer's key, on any method), object lock, ACLs
-    other than the two that are true anyway, website redirects, appending.  Storage classes that
-    promise no more than STANDARD pass, and are stored and shown as STANDARD.
+    Encryption (also of a copy source or with a customer's key, on any method), object lock, website
+    redirects, appending.  Storage classes that promise no more than STANDARD pass, and are stored
+    and shown as STANDARD.
 
-    :raises NotImplemented, InvalidArgument, InvalidStorageClass:
+    :raises NotImplemented, InvalidStorageClass:
     """
     headers = request.headers
     for name in headers:
         if name in _REFUSED or name.startswith(_REFUSED_PREFIXES):
             raise errors.NotImplemented(detail={"Header": name})
-    acl = headers.get("x-amz-acl")
-    if acl is not None and acl not in _TRUE_ACLS:
-        if acl in _OTHER_ACLS:
-            raise errors.NotImplemented(
-                "Access control lists are not implemented; only the canned ACLs private and "
-                "bucket-owner-full-control are accepted.",
-                detail={"Header": "x-amz-acl"},
-            )
-        raise InvalidArgument(detail={"ArgumentName": "x-amz-acl", "ArgumentValue": acl})
     storage_class = headers.get("x-amz-storage-class")
     if storage_class is not None and storage_class not in _STORAGE_CLASSES:
         raise InvalidStorageClass(detail={"StorageClassRequested": storage_class})

@@ -27,11 +27,23 @@ from s3daemon.store.interfaces import Attributes, BucketInfo, ListQuery, ObjectI
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire.errors import AccessDenied
 from s3daemon.wire.message import Personality, S3Request
+from tests.support.actions import People
 
 ALICE = Identity("alice-id", "alice", "Alice")
 BOB = Identity("bob-id", "bob", "Bob")
 #: 2026-11-24T04:12:42.627Z, when the first thing in a world is made; each later one a second later.
 START_NS = 1_795_493_562_627_000_000
+
+
+class Pair(People):
+    """Alice and Bob, and nobody else."""
+
+    def display_name(self, canonical_id: str) -> str:
+        """Their names."""
+        return {ALICE.id: "Alice", BOB.id: "Bob"}[canonical_id]
+
+
+PEOPLE = Pair()
 
 
 class World:
@@ -72,7 +84,7 @@ class World:
             self.caller,
             operation,
             self.may,
-            {ALICE.id: "Alice", BOB.id: "Bob"}.__getitem__,
+            PEOPLE,
             self.limits,
             now_ns=START_NS,
             expected_owner=self.expected_owner,

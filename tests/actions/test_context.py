@@ -12,6 +12,7 @@ from s3daemon.store.interfaces import Attributes, NoSuchBucket, NoSuchKey
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire.errors import AccessDenied
 from s3daemon.wire.grants import Grant
+from tests.support.actions import PEOPLE
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def context(store, who, after=lambda: None, **more):
         caller=Identity(who, who, who),
         operation="GetObject",
         may=Policy().may,
-        display_name=str,
+        users=PEOPLE,
         **more,
     )
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
 
-from s3daemon.actions.create_bucket import ACTION
+from s3daemon.actions.create_bucket import ACTION, CreateBucket
 from s3daemon.auth.policy import Policy
 from s3daemon.store.interfaces import BucketExists, BucketInfo, NoSuchBucket
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import errors
+from s3daemon.wire.acl import Given
+from s3daemon.wire.acl_errors import (
+    AccessControlListNotSupported,
+    InvalidBucketAclWithObjectOwnership,
+)
+from s3daemon.wire.grants import Grant
 from s3daemon.wire.message import Personality
 from tests.support.actions import World, parsed
 
@@ -74,7 +81,7 @@ def test_a_directory_of_nobody_that_the_caller_may_not_use(world: World) -> None
 
 def test_a_bucket_that_is_being_deleted() -> None:
     class Vanishing:
-        def create(self, name: str, owner: str | None) -> BucketInfo:
+        def create(self, name: str, owner: str | None, ownership: str | None = None) -> BucketInfo:
             raise BucketExists(name)
 
         def get(self, name: str) -> BucketInfo:
@@ -194,8 +201,8 @@ def test_headers_that_are_true_anyway(world: World, name: str, value: str) -> No
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("x-amz-acl", "public-read", errors.NotImplemented),
-        ("x-amz-grant-read", "id=x", errors.NotImplemented),
+        ("x-amz-acl", "public", errors.InvalidArgument),
+        ("x-amz-grant-read", "id=x", errors.InvalidArgument),
         ("x-amz-bucket-object-lock-enabled", "True", errors.NotImplemented),
         ("x-amz-bucket-namespace", "account-regional", errors.NotImplemented),
         ("x-amz-object-ownership", "Whoever", errors.InvalidArgument),
@@ -206,3 +213,83 @@ def test_headers_refused(
 ) -> None:
     with pytest.raises(error):  # type: ignore[call-overload]
         world.run(ACTION, "abc", headers={name: value})
+
+
+READ_BY_ALL = (Grant("group", "AllUsers", "READ"), Grant("user", "id-alice", "FULL_CONTROL"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "acl"),
+    [
+        ({}, None),
+        ({"x-amz-acl": "private"}, None),
+        ({"x-amz-acl": "bucket-owner-read"}, None),
+        ({"x-amz-acl": "public-read"}, READ_BY_ALL),
+        ({"x-amz-grant-write": 'id="id-bob"'}, (Grant("user", "id-bob", "WRITE"),)),
+    ],
+)
+def test_lists(world: World, headers: dict[str, str], acl: Any) -> None:
+    """Of a new bucket, and of one that the caller has already, whatever its list was."""
+    world.run(ACTION, "abc", headers=headers)
+    assert world.store.buckets.get("abc").acl == acl
+    world.store.buckets.set_tags("abc", (("a", "1"),))
+    for before in (None, (), READ_BY_ALL):
+        world.store.buckets.set_acl("abc", lambda _, before=before: before)
+        world.run(ACTION, "abc", personality=Personality.ALLUXIO)
+        assert world.store.buckets.get("abc").acl == before
+        world.run(ACTION, "abc", headers=headers)
+        found = world.store.buckets.get("abc")
+        assert (found.acl, found.tags) == (acl, (("a", "1"),))
+
+
+def test_no_list_for_a_bucket_of_nobody_or_of_another(world: World) -> None:
+    public = {"x-amz-acl": "public-read"}
+    world.store.buckets.create("abc", None)
+    world.run(ACTION, "abc", headers=public)
+    assert world.store.buckets.get("abc").acl is None
+    world.run(ACTION, "bcd", caller="bob")
+    with pytest.raises(errors.BucketAlreadyExists):
+        world.run(ACTION, "bcd", headers=public)
+    assert world.store.buckets.get("bcd").acl is None
+
+
+def test_who_is_not_there_is_not_given_a_bucket(world: World) -> None:
+    with pytest.raises(errors.InvalidArgument):
+        world.run(ACTION, "abc", headers={"x-amz-grant-read": "id=nobody"})
+    with pytest.raises(NoSuchBucket):
+        world.store.buckets.get("abc")
+
+
+@pytest.mark.parametrize("rule", ["BucketOwnerEnforced", "BucketOwnerPreferred", None])
+def test_ownership(world: World, rule: str | None) -> None:
+    world.run(ACTION, "abc", headers={"x-amz-object-ownership": rule or "ObjectWriter"})
+    assert world.store.buckets.get("abc").ownership == rule
+
+
+def test_a_bucket_without_lists(world: World) -> None:
+    enforced = {"x-amz-object-ownership": "BucketOwnerEnforced"}
+    for more in ({"x-amz-acl": "public-read"}, {"x-amz-grant-read": "id=id-bob"}):
+        with pytest.raises(InvalidBucketAclWithObjectOwnership):
+            world.run(ACTION, "abc", headers={**enforced, **more})
+    world.run(ACTION, "abc", headers={**enforced, "x-amz-acl": "private"})
+    with pytest.raises(AccessControlListNotSupported):
+        world.run(ACTION, "abc", headers={"x-amz-acl": "public-read"})
+
+
+def test_a_bucket_that_became_anothers_gets_no_list() -> None:
+    """It is deleted, and made by somebody else, between the two steps."""
+    store = MemoryStore()
+
+    class Changing:
+        def create(self, name: str, owner: str | None, ownership: str | None = None) -> BucketInfo:
+            return store.buckets.create(name, "id-bob")
+
+        def set_acl(self, name: str, decide: Any) -> None:
+            store.buckets.set_acl(name, decide)
+
+    world = World(store)
+    context = attrs.evolve(world.context("CreateBucket", "alice"), buckets=Changing())
+    wanted = CreateBucket("abc", True, Given("public-read"))
+    with pytest.raises(errors.OperationAborted):
+        ACTION.run(context, wanted, b"")
+    assert store.buckets.get("abc").acl is None

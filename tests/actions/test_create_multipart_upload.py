@@ -48,7 +48,7 @@ def test_each_is_another(world: World) -> None:
     ("headers", "error"),
     [
         ({"x-amz-server-side-encryption": "AES256"}, errors.NotImplemented),
-        ({"x-amz-acl": "public-read"}, errors.NotImplemented),
+        ({"x-amz-acl": "nobody"}, errors.InvalidArgument),
         ({"x-amz-storage-class": "NONE"}, errors.InvalidStorageClass),
         ({"x-amz-meta-foo": "x" * 2048}, errors.MetadataTooLarge),
     ],

@@ -27,6 +27,26 @@ def identity(name: str) -> Identity:
     return Identity(f"id-{name}", name, name.title())
 
 
+class People:
+    """The users of the tests: whoever has an id that begins with ``id-``, and an address."""
+
+    def display_name(self, canonical_id: str) -> str:
+        """``id-alice`` is Alice."""
+        return canonical_id.removeprefix("id-").title()
+
+    def knows(self, canonical_id: str) -> bool:
+        """Whether it looks like an id."""
+        return canonical_id.startswith("id-")
+
+    def by_email(self, address: str) -> str | None:
+        """``alice@example.com`` is ``id-alice``."""
+        name, _, host = address.partition("@")
+        return f"id-{name}" if host == "example.com" else None
+
+
+PEOPLE = People()
+
+
 @attrs.frozen
 class World:
     """A store, and what the actions find around it."""
@@ -45,7 +65,7 @@ class World:
             caller=identity(caller),
             operation=operation,
             may=self.may,
-            display_name=lambda canonical_id: canonical_id.removeprefix("id-").title(),
+            users=PEOPLE,
             limits=self.limits,
             region=self.region,
         )

@@ -11,6 +11,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 
 from s3daemon.actions.base import Limits
+from s3daemon.auth.known_users import KnownUsers
 from s3daemon.auth.policy import Policy
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.simple import SimpleChecker
@@ -47,7 +48,7 @@ def make_factory(
         store,
         Authenticator(portal, lenient=True),
         Policy().may,
-        directory.display_name,
+        KnownUsers(directory, anybody=True),
         Settings(endpoints=ENDPOINTS, limits=limits, **settings),
         pools,
         clock,
