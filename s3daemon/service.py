@@ -195,7 +195,7 @@ def build_factory(
         reactor,
         pools.heavy.run,
         process=gateway.process,
-        bad_request=gateway.no_request,
+        bad_request=bad_request,
         too_many=bad_request(503, "Please reduce your request rate."),
         timeouts=Timeouts(
             head=config.server.head_timeout,

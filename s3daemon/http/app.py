@@ -17,7 +17,6 @@ from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
 from s3daemon.http.request import Request
-from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import S3Service
 from s3daemon.store.interfaces import StorageError
 from s3daemon.streams.pool import IPool, PoolStopped
@@ -84,13 +83,6 @@ class Gateway:
             self._log.warn("not ready: {reason}", reason=reason)
             return _plain(request, 503, "not ready: " + reason)
         return _plain(request, 200, "ready")
-
-    def no_request(self, status: int, reason: str) -> bytes:
-        """The answer to what is no HTTP request; it has a line in the log too."""
-        self._log.info(
-            "no request: status={status} reason={reason!r}", status=status, reason=reason
-        )
-        return bad_request(status, reason)
 
     def _bug(self, failure: Any, request: Request) -> None:
         self._log.failure("while answering", failure)

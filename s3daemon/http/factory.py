@@ -23,6 +23,7 @@ from s3daemon.http.channel import Channel
 from s3daemon.http.ending import Ending
 from s3daemon.http.head import Stamp, status_line
 from s3daemon.http.limits import Limits, Timeouts
+from s3daemon.http.origin import shown
 from s3daemon.http.request import Request
 from s3daemon.http.sendfile import RunBlocking
 from s3daemon.wire.forwarded import Networks
@@ -159,6 +160,15 @@ class S3Factory(ServerFactory):
         if self._ticking is None:
             self._ticking = self.reactor.callLater(1, self._tick)
         return self._admission.enter(client)
+
+    def no_request(self, peer: IAddress | None, status: int, reason: str) -> None:
+        """What came is no request: a line for the log, since there is no request to have one."""
+        self.logger.info(
+            "no request: peer={peer} status={status} reason={reason!r}",
+            peer="-" if peer is None else shown(peer),
+            status=status,
+            reason=reason,
+        )
 
     def left(self, channel: Ending) -> None:
         """A connection is gone."""

@@ -25,7 +25,7 @@ class Origin:
 
 def origin_of(channel: Channel, head: Head) -> Origin:
     """Where it came from; by the word of trusted proxies in the head, and of nobody else."""
-    name, secure = _shown(channel.getPeer()), channel.isSecure()
+    name, secure = shown(channel.getPeer()), channel.isSecure()
     if channel.proxied:
         told = forwarded.origin(head.fields, channel.factory.trusted)
         name = name if told.node is None else str(told.node)
@@ -33,7 +33,8 @@ def origin_of(channel: Channel, head: Head) -> Origin:
     return Origin(name, secure)
 
 
-def _shown(peer: IAddress) -> str:
+def shown(peer: IAddress) -> str:
+    """An address for the log: ``192.0.2.7:5555``, ``[2001:db8::1]:5555``, ``unix``."""
     if isinstance(peer, IPv4Address):
         return f"{peer.host}:{peer.port}"
     if isinstance(peer, IPv6Address):

@@ -219,6 +219,7 @@ class Receiver(Answering):
     def _refuse(self, error: HeadError) -> None:
         """Answer what is no request, and end the connection."""
         self._input = b""
+        self.factory.no_request(self._peer, error.status, error.reason)
         self.outlet.write(self.factory.bad_request(error.status, error.reason))
         self._finish(linger=True)
 

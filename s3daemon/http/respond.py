@@ -90,7 +90,7 @@ def error_answer(
     return Answer(error.status, (*fields, ("Content-Type", "application/xml")), document)
 
 
-#: S3's code for what is no HTTP request, by status; what is not here is a BadRequest.
+#: S3's code for what is no HTTP request, by HTTP's status; what is not here is a BadRequest.
 _NO_REQUEST = MappingProxyType(
     {
         408: "RequestTimeout",
@@ -105,6 +105,8 @@ _NO_REQUEST = MappingProxyType(
 def bad_request(status: int, reason: str) -> bytes:
     """The whole answer to what is no HTTP request; the connection ends with it."""
     code = _NO_REQUEST.get(status, "BadRequest")
+    if status == 431:
+        status = 400  # S3's own for it (S3 API reference, "Error responses")
     document = error_document.render(code, reason, "", "", "", {})
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/xml\r\n"

@@ -233,6 +233,8 @@ def _other_form(
     if absolute is None or _HOST.fullmatch(absolute[1]) is None:
         raise HeadError(400, "The target of your request is neither a path nor a URL.")
     authority, path = absolute.groups()
+    if host is None:
+        fields.append((b"host", authority))
     for index, (name, _) in enumerate(fields):
         if name == b"host":
             fields[index] = (name, authority)

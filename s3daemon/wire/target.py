@@ -134,8 +134,8 @@ def request_from(
         bucket = _decoded(raw_bucket)
         if slash and not bucket:
             raise InvalidBucketName("The name of the bucket is empty.")
-        if "/" in bucket or "\0" in bucket:
-            raise InvalidBucketName(detail={"BucketName": bucket})
+    if "/" in bucket or "\0" in bucket:
+        raise InvalidBucketName(detail={"BucketName": bucket})
     chunked = is_aws_chunked(headers)
     return S3Request(
         method=method.decode("latin-1"),

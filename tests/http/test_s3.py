@@ -254,7 +254,8 @@ def test_downloads_keep_to_the_rate():
 )  # fmt: skip
 def test_what_is_no_request_gets_an_s3_error(status, name):
     head, document = bad_request(status, "a reason <&>").split(b"\r\n\r\n", 1)
-    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    said = 400 if status == 431 else status
+    assert head.startswith(f"HTTP/1.1 {said} ".encode())
     assert f"Content-Length: {len(document)}".encode() in head
     error = etree.fromstring(document)
     assert (error.findtext("Code"), error.findtext("Message")) == (name, "a reason <&>")

@@ -18,6 +18,7 @@ from s3daemon.auth.simple import SimpleChecker
 from s3daemon.auth.users import Directory
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
+from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
@@ -55,9 +56,7 @@ def make_factory(
         lambda: next(ticks),
     )
     gateway = Gateway(s3, pools.light, ready, clock)
-    return S3Factory(
-        clock, SynchronousPool().run, process=gateway.process, bad_request=gateway.no_request
-    )
+    return S3Factory(clock, SynchronousPool().run, process=gateway.process, bad_request=bad_request)
 
 
 def make_wire(root: Path, min_part: int = 5 * 1024 * 1024) -> Wire:

@@ -208,6 +208,11 @@ def test_targets(method: bytes, target: bytes, path: bytes, host: bytes) -> None
     assert found.fields == [(b"x", b"y"), (b"host", host)]
 
 
+def test_a_target_gives_the_host_that_http_1_0_may_leave_out():
+    found = parse_head(head(b"GET http://other/x HTTP/1.0", b"X: y"))
+    assert (found.host, found.fields) == (b"other", [(b"x", b"y"), (b"host", b"other")])
+
+
 @pytest.mark.parametrize(
     ("version", "fields", "keep_alive"),
     [
