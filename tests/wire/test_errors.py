@@ -75,9 +75,7 @@ def test_document_cannot_be_injected_into():
     assert root.findtext("Resource") == "/b/&??é"
 
 
-@pytest.mark.parametrize(
-    "text", ["\x00", "\x1f\x7f\x85", "\ud800", "\ufffe", "\r\n", "a\tb", "\udcff"]
-)
+@pytest.mark.parametrize("text", ["\x00", "\x1f\x7f\x85", "\ud800", "\ufffe", "\r\n", "a\tb"])
 def test_a_document_can_be_read_whatever_is_in_it(text):
     body = error_document.render("C", text, text, "R", "H", {"Key": text})
     root = etree.fromstring(body)
