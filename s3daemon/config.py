@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeGuard, cast
 
 import attrs
 
 from s3daemon import config_kinds as kinds
+from s3daemon.auth.sources import CREDENTIAL
 from s3daemon.config_kinds import Kind, option
 from s3daemon.config_listen import LISTEN, absolute, parse
 from s3daemon.toml_file import Document, SettingError, decode, nearest
@@ -122,13 +123,20 @@ class Store:
     sweep_interval: float = option(kinds.duration(1, 7 * 86400), 3600.0)
 
 
+_CREDENTIALS = kinds.text(
+    rf"(?!{CREDENTIAL})[^\0]*|{CREDENTIAL}(?!\.\.?$)[^\0/]+",
+    f'a path of a file, "{CREDENTIAL}NAME", or ""',
+)
+
+
 @attrs.frozen
 class Auth:
     """Who may come in.
 
     :ivar mode: ``sigv4``: every signature is verified; ``simple``: the access key is the user's
         name, and nothing is verified.
-    :ivar credentials: a file of users; ``Path()`` for none.
+    :ivar credentials: where the users are: an absolute path, ``credential:NAME`` for what systemd
+        passes on, or "" for none but one in the environment.
     :ivar sigv2: signatures of version 2 are taken too.
     :ivar allow_remote_simple: mode simple on addresses that other machines can reach.
     :ivar unowned: who may use a directory that no S3 client made: ``everyone`` who is
@@ -136,7 +144,7 @@ class Auth:
     """
 
     mode: str = option(kinds.choice("sigv4", "simple"), "sigv4")
-    credentials: Path = option(kinds.path('a path of a file, or "" for none'), Path())
+    credentials: str = option(_CREDENTIALS, "")
     sigv2: bool = option(kinds.BOOLEAN, False)
     allow_remote_simple: bool = option(kinds.BOOLEAN, False)
     unowned: str = option(kinds.choice("everyone", "nobody"), "everyone")
@@ -244,7 +252,7 @@ def _from_document(
             where = document.where([section, key])
             if key not in known:
                 raise SettingError(where, f"{section}.{key}", f"is unknown; {nearest(key, known)}")
-            if (section, key) in _PATHS and isinstance(value, str) and value:
+            if (section, key) in _PATHS and _is_relative(value):
                 value = str(directory.absolute() / value)
             if (section, key) == ("server", "listen") and isinstance(value, list):
                 value = [
@@ -253,6 +261,10 @@ def _from_document(
                 ]
             found[section, key] = (value, where)
     return found
+
+
+def _is_relative(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value != "" and not value.startswith(CREDENTIAL)
 
 
 def freeze(given: Given) -> Config:

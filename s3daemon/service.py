@@ -3,6 +3,7 @@
     Root
       storage      threads and the store     stops last: nothing may use a closed descriptor
       hang-up      SIGHUP
+      watcher      the file of users, which may change
       janitor      forgotten uploads
       listeners    the ports                 opens last of all, stops first
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -28,14 +29,13 @@ from twisted.logger import Logger
 
 import s3daemon
 from s3daemon.actions import base as actions
-from s3daemon.auth import credentials_file
 from s3daemon.auth.known_users import KnownUsers
 from s3daemon.auth.policy import Policy
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.signatures import SignatureChecker
 from s3daemon.auth.signing_keys import LocalKeys
 from s3daemon.auth.simple import SimpleChecker
-from s3daemon.auth.users import Directory, User
+from s3daemon.auth.users import Directory
 from s3daemon.config import Config
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
@@ -43,15 +43,15 @@ from s3daemon.http.limits import Limits, Timeouts
 from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.ops.descriptors import raise_limit
-from s3daemon.ops.hangup import HangUp, Reloadable
+from s3daemon.ops.hangup import HangUp
 from s3daemon.ops.janitor import Janitor
 from s3daemon.ops.listening import Listeners, Place
+from s3daemon.ops.live_users import LiveUsers
 from s3daemon.ops.readiness import RootCheck
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.aside import Aside
 from s3daemon.streams.pool import Pool
-from s3daemon.toml_file import SettingError
 from s3daemon.wire.forwarded import Networks
 from s3daemon.wire.http1 import Limits as HeadLimits
 from s3daemon.wire.target import Endpoint
@@ -108,32 +108,42 @@ class Storage(Service):
         self._store.close()
 
 
-def build(config: Config, reactor: Any, kind: type[Root] = Root) -> Root:
+def build(
+    config: Config,
+    reactor: Any,
+    kind: type[Root] = Root,
+    environ: Mapping[str, str] = os.environ,
+) -> Root:
     """The whole daemon, not started.
 
     Tries the store's root, which blocks.
 
     :param reactor: Twisted's: time, threads, and what the listeners' endpoints need.
     :param kind: what to make the root of.
+    :param environ: of the process.
     :raises s3daemon.store.posix.probe.ProbeError: the root cannot hold a store.
     :raises s3daemon.toml_file.SettingError: something is wrong in the credentials file, or there is
         none where one is needed, or with the key or certificate of a TLS listener.
     """
     places = [Place.of(listen, time.time) for listen in config.server.listen]
-    users = _users(config)
-    directory = Directory(users)
+    users = LiveUsers.read(config.auth.credentials, config.auth.mode == "sigv4", environ)
     store = PosixStore(config.store.root, config.durability)
     light = Pool(reactor, config.limits.pool_threads, "small")
     heavy = Pool(reactor, config.limits.heavy_threads, "large")
     sweeping = Pool(reactor, 1, "janitor")
     # Digests keep a core busy each, so more threads than cores bring nothing.
     aside = Aside(len(os.sched_getaffinity(0)))
-    factory = build_factory(config, store, directory, Pools(light, heavy, aside), reactor)
+    factory = build_factory(config, store, users.directory, Pools(light, heavy, aside), reactor)
+    reloads = [users.reloadable, *(place.reloadable for place in places)]
+    hang_up = HangUp([one for one in reloads if one is not None], light, reactor)
+    watcher = users.watcher(hang_up, light, reactor)
     root = kind()
     children: list[tuple[str, Service]] = [
         ("storage", Storage(store, [light, heavy, sweeping], reactor, aside)),
-        ("hang-up", HangUp(_reloads(config, directory, places), light, reactor)),
+        ("hang-up", hang_up),
     ]
+    if watcher is not None:
+        children.append(("watcher", watcher))
     if config.store.multipart_expiry:
         janitor = Janitor(
             store.uploads.expire,
@@ -221,33 +231,7 @@ def _checker(config: Config, directory: Directory) -> ICredentialsChecker:
     return SignatureChecker(keys, config.server.region, time.time, secrets)
 
 
-def _users(config: Config) -> tuple[User, ...]:
-    reader = _reader(config)
-    if reader is None and config.auth.mode == "sigv4":
-        raise SettingError(
-            "",
-            "auth.credentials",
-            "is missing: in mode sigv4 nobody is let in who has no key.  Make a file of users"
-            " (s3gate user add NAME --file FILE) and name it here, or with --credentials FILE",
-        )
-    return () if reader is None else reader()
-
-
-def _reader(config: Config) -> Any:
-    file = config.auth.credentials
-    return (lambda: credentials_file.load(file)) if file.is_absolute() else None
-
-
-def _reloads(config: Config, directory: Directory, places: Sequence[Place]) -> list[Reloadable]:
-    """What SIGHUP has read again."""
-    found = [place.reloadable for place in places if place.reloadable is not None]
-    reader = _reader(config)
-    if reader is not None:
-        found.append(Reloadable("credentials", reader, directory.replace))
-    return found
-
-
-def _announce(config: Config, store: PosixStore, users: tuple[User, ...]) -> None:
+def _announce(config: Config, store: PosixStore, users: LiveUsers) -> None:
     """Say what this daemon is, before it listens."""
     log = _log()
     log.info(
@@ -256,18 +240,18 @@ def _announce(config: Config, store: PosixStore, users: tuple[User, ...]) -> Non
         root=config.store.root,
         durability=config.store.durability,
         mode=config.auth.mode,
-        file=config.auth.credentials if config.auth.credentials.is_absolute() else "none",
+        file=users.shown,
     )
     log.info("the file system: {found}", found=store.probe.describe())
     for base, shows in config.server.endpoints:
         log.info("{base} shows {shows}", base=base, shows=shows.value)
     if config.store.durability == "relaxed":
         log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
-    if config.auth.mode == "sigv4" and not users:
+    if config.auth.mode == "sigv4" and not users.directory.size:
         log.warn(
-            "there are no users, so every request is refused; add one: s3gate user add NAME"
-            " --file {file}",
-            file=config.auth.credentials,
+            "there are no users in {file}, so every request is refused; add one: s3gate user add"
+            " NAME",
+            file=users.shown,
         )
     if config.auth.sigv2:
         log.warn("signatures of version 2 are taken, which do not cover the body of a request")

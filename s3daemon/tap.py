@@ -10,6 +10,7 @@ from twisted.application.service import MultiService
 from twisted.python import usage
 
 from s3daemon import config as configuration
+from s3daemon.auth.sources import CREDENTIAL
 from s3daemon.config import Config
 from s3daemon.config_listen import absolute
 from s3daemon.ops import logformat
@@ -46,7 +47,12 @@ class Options(usage.Options):
             None,
             "Who comes in: sigv4 (verify signatures), simple (the access key is the name).",
         ],
-        ["credentials", None, None, "File of users, readable by its owner only."],
+        [
+            "credentials",
+            None,
+            None,
+            "File of users, readable by its owner only; or credential:NAME, of systemd.",
+        ],
         ["workers", "w", "1", "Processes; this version runs in one."],
     ]
     optFlags = [["check", None, "Check the settings, print them all, and exit."]]
@@ -88,7 +94,7 @@ class Options(usage.Options):
         for name, setting in _OPTIONS.items():
             if self[name] is not None:
                 value = self[name]
-                if name != "auth":
+                if name != "auth" and not value.startswith(CREDENTIAL):
                     value = str(Path(value).absolute())
                 given[setting] = (value, f"--{name}")
         if self._listen:

@@ -62,13 +62,25 @@ credentials = "users.toml"
 """
     settings = load(tmp_path, text)
     assert settings.store.root == tmp_path / "data"
-    assert settings.auth.credentials == tmp_path / "users.toml"
+    assert settings.auth.credentials == str(tmp_path / "users.toml")
     assert settings.server.endpoints == (
         ("/", Personality.AWS),
         ("/a/b", Personality.ALLUXIO),
     )
     assert settings.durability == "relaxed"
     assert load(tmp_path, config.describe(settings)) == settings
+
+
+@pytest.mark.parametrize("value", ["", "credential:users.toml", "/etc/users.toml"])
+def test_users_that_are_in_no_relative_file(tmp_path: Path, value: str) -> None:
+    text = f'[store]\nroot = "/r"\n[auth]\ncredentials = "{value}"\n'
+    assert load(tmp_path, text).auth.credentials == value
+
+
+@pytest.mark.parametrize("value", ["credential:", "credential:a/b", "credential:..", "a\\u0000"])
+def test_users_that_are_nowhere(tmp_path: Path, value: str) -> None:
+    found = refused(tmp_path, f'[store]\nroot = "/r"\n[auth]\ncredentials = "{value}"\n')
+    assert found.key == "auth.credentials"
 
 
 def test_the_command_line_comes_first(tmp_path: Path) -> None:

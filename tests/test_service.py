@@ -103,7 +103,11 @@ def test_users_are_known_from_the_start(tmp_path: Path) -> None:
     users = tmp_path / "users.toml"
     users.touch(mode=0o600)
     users.write_text('[[user]]\nname = "alice"\nid = "0f"\n')
-    hang_up: Any = build(tmp_path, auth={"credentials": str(users)}).getServiceNamed("hang-up")
+    root = build(tmp_path, auth={"credentials": str(users)})
+    assert [child.name for child in root] == [
+        "storage", "hang-up", "watcher", "janitor", "listeners",
+    ]  # fmt: skip
+    hang_up: Any = root.getServiceNamed("hang-up")
     (credentials,) = hang_up._reloads
     assert credentials.use(()) == ["gone: alice"]
 

@@ -53,8 +53,13 @@ def test_options_become_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "--workers=1",
     ).config
     assert config.store.root == tmp_path / "data"
-    assert config.auth.credentials == tmp_path / "users.toml"
+    assert config.auth.credentials == str(tmp_path / "users.toml")
     assert config.server.listen == ("tcp:1:interface=127.0.0.1", "unix:/run/s")
+
+
+def test_a_credential_of_systemd_is_no_path() -> None:
+    config = options("--root=/r", "--credentials=credential:users.toml").config
+    assert config.auth.credentials == "credential:users.toml"
 
 
 def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ class Directory:
         user = self._tables.by_key.get(access_key)
         return None if user is None else (user, user.keys[access_key])
 
+    @property
+    def size(self) -> int:
+        """How many users there are."""
+        return len(self._tables.by_id)
+
     def by_id(self, canonical_id: str) -> Identity | None:
         """The identity with this canonical id."""
         user = self._tables.by_id.get(canonical_id)

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -45,6 +45,7 @@ class HangUp(Service):
     _reactor: IReactorFromThreads
     _install: Callable[[int, Any], Any] = signal.signal
     _before: Any = None
+    _locks: dict[Reloadable, DeferredLock] = attrs.field(factory=dict)
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.reload"))
 
     def startService(self) -> None:
@@ -65,26 +66,38 @@ class HangUp(Service):
         """Read everything now; one Deferred for each thing that is read."""
         if not self._reloads:
             self._log.info("SIGHUP: there is nothing to read again, no credentials and no keys")
-        return [self._read(one) for one in self._reloads]
+        return [self.read(one, "SIGHUP") for one in self._reloads]
 
-    def _read(self, one: Reloadable) -> Deferred[None]:
+    def read(self, one: Reloadable, why: str) -> Deferred[None]:
+        """Read one of them now, or after it was read: else the older of two readings might count.
+
+        :param why: for the log.
+        """
+        lock = self._locks.setdefault(one, DeferredLock())
+        return lock.run(self._read, one, why)
+
+    def _read(self, one: Reloadable, why: str) -> Deferred[None]:
         loaded = self._pool.run(one.load)
-        return loaded.addCallback(self._use, one).addErrback(self._keep, one)
+        return loaded.addCallback(self._use, one, why).addErrback(self._keep, one, why)
 
-    def _use(self, found: Any, one: Reloadable) -> None:
+    def _use(self, found: Any, one: Reloadable, why: str) -> None:
         changes = one.use(found)
         self._log.info(
-            "SIGHUP: {what} read again, {changes}",
+            "{why}: {what} read again, {changes}",
+            why=why,
             what=one.what,
             changes="; ".join(changes) or "nothing has changed",
         )
 
-    def _keep(self, failure: Failure, one: Reloadable) -> None:
+    def _keep(self, failure: Failure, one: Reloadable, why: str) -> None:
         if isinstance(failure.value, SettingError):
             self._log.error(
-                "SIGHUP: the {what} stay as they were: {problem}",
+                "{why}: the {what} stay as they were: {problem}",
+                why=why,
                 what=one.what,
                 problem=failure.value,
             )
         else:
-            self._log.failure("SIGHUP: the {what} stay as they were", failure, what=one.what)
+            self._log.failure(
+                "{why}: the {what} stay as they were", failure, why=why, what=one.what
+            )

@@ -18,6 +18,7 @@ from typing import Any
 from s3daemon import config
 from s3daemon.auth import credentials_file, user_tables
 from s3daemon.auth.identity import Identity
+from s3daemon.auth.sources import CREDENTIAL
 from s3daemon.auth.users import Key, User
 from s3daemon.ops import secret_file, user_file
 from s3daemon.ops.user_file import Pair, UserFile
@@ -48,11 +49,11 @@ def _file(options: argparse.Namespace) -> Path:
             )
         settings = SETTINGS
     found = config.load(settings).auth.credentials
-    if not found.is_absolute():
+    if not found or found.startswith(CREDENTIAL):
         raise SettingError(
             str(settings), "auth.credentials", "names no file of users: say which with --file FILE"
         )
-    return found
+    return Path(found)
 
 
 def _load(path: Path) -> UserFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs
 
@@ -102,6 +103,27 @@ def test_what_is_wrong_in_one_keeps_no_other() -> None:
         service.reload()
     assert [event["log_level"] for event in events] == [LogLevel.error, LogLevel.info]
     assert directory.find("j") == (BOB, Key("hush"))
+
+
+def test_one_is_read_after_the_other() -> None:
+    """Else the older of two readings might be the one that counts."""
+    directory = Directory()
+    waiting: list[Deferred[Any]] = []
+
+    class Pool:
+        def run(self, call: Any) -> Deferred[Any]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+    one = credentials(lambda: (), directory)
+    service = HangUp([one], Pool(), Reactor(), Signals())
+    service.reload()
+    service.read(one, "users.toml has changed")
+    assert len(waiting) == 1
+    waiting[0].callback((ALICE,))
+    assert directory.find("k") is not None
+    waiting[1].callback((BOB,))
+    assert directory.find("k") is None
 
 
 def test_without_anything_that_changes_there_is_nothing_to_read() -> None:
