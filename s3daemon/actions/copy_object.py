@@ -4,6 +4,9 @@ Metadata and tags are the source's unless their directive is REPLACE; then they 
 and what the request does not give is empty.  ``If-Match`` and ``If-None-Match`` are about the
 target (:mod:`s3daemon.actions.conditions`), ``x-amz-copy-source-if-*`` about the source.  The list
 of grants is never the source's: without one in the request the copy is its owner's alone.
+
+The copy has a checksum of all its bytes: made with x-amz-checksum-algorithm, else with the source's
+algorithm, else with S3's default.  One that the source has already is taken over.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ import attrs
 from s3daemon.actions import attributes, conditions, copy_source, grants
 from s3daemon.actions.base import Action, Answer, Context
 from s3daemon.actions.copy_source import CopySource
-from s3daemon.store.interfaces import ALWAYS, Attributes, Condition
-from s3daemon.wire import xmlio
+from s3daemon.actions.multipart_checksums import checksum_elements
+from s3daemon.store.interfaces import ALWAYS, Attributes, Checksum, Condition
+from s3daemon.wire import integrity, xmlio
 from s3daemon.wire.acl import Given
+from s3daemon.wire.checksums import ALGORITHMS, DEFAULT, Algorithm
 from s3daemon.wire.dates import iso8601
 from s3daemon.wire.errors import InvalidArgument, InvalidRequest
 from s3daemon.wire.message import S3Request
@@ -32,6 +37,7 @@ class CopyObject:
     """What the head of a copy says.
 
     :ivar attributes: of the request; what is used of them, the two directives say.
+    :ivar checksum: the algorithm that is asked for.
     """
 
     bucket: str
@@ -42,6 +48,7 @@ class CopyObject:
     replace_tags: bool = False
     condition: Condition = ALWAYS
     acl: Given = Given()
+    checksum: Algorithm | None = None
 
 
 def parse(request: S3Request) -> CopyObject:
@@ -49,7 +56,7 @@ def parse(request: S3Request) -> CopyObject:
 
     :raises S3Error: of :mod:`s3daemon.actions.attributes` and :mod:`s3daemon.actions.copy_source`;
         InvalidArgument for an unknown directive; InvalidRequest for a copy to itself that changes
-        nothing.
+        nothing, and for an unknown checksum algorithm.
     """
     source = copy_source.parse(request)
     condition = conditions.of_write(request)
@@ -62,9 +69,11 @@ def parse(request: S3Request) -> CopyObject:
         _replaces(request, "x-amz-tagging-directive"),
         condition,
         grants.parse(request),
+        integrity.requested(request.headers),
     )
+    changes = wanted.replace_metadata or wanted.replace_tags or wanted.checksum is not None
     onto_itself = (source.bucket, source.key) == (request.bucket, request.key)
-    if onto_itself and not wanted.replace_metadata and not wanted.replace_tags:
+    if onto_itself and not changes:
         raise InvalidRequest(_NOTHING_CHANGES)
     return wanted
 
@@ -92,6 +101,7 @@ def run(context: Context, wanted: CopyObject) -> Answer:
             ),
             owner,
             wanted.condition,
+            checksum_algorithm=_algorithm(wanted, reader.info.checksum),
         )
     finally:
         reader.close()
@@ -100,8 +110,21 @@ def run(context: Context, wanted: CopyObject) -> Answer:
             "CopyObjectResult",
             xmlio.element("LastModified", iso8601(info.modified_ns)),
             xmlio.element("ETag", f'"{info.etag}"'),
+            checksum_elements(info.checksum),
         )
     )
+
+
+def _algorithm(wanted: CopyObject, of_source: Checksum | None) -> str | None:
+    """What the checksum of the copy is made with."""
+    algorithm = wanted.checksum
+    if algorithm is None and of_source is not None:
+        algorithm = ALGORITHMS.get(of_source.algorithm)
+        if algorithm is not None and algorithm.make is None:
+            # An object of another gateway's: better another checksum than no copy.
+            algorithm = None
+    algorithm = algorithm or DEFAULT
+    return None if algorithm is None else algorithm.name
 
 
 def _replaces(request: S3Request, name: str) -> bool:

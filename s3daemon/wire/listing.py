@@ -42,15 +42,20 @@ class ListedObject(Protocol):
     def etag(self) -> str: ...
     @property
     def owner(self) -> str | None: ...
+    @property
+    def checksum(self) -> ListedChecksum | None: ...
 
 
 class ListedChecksum(Protocol):
-    """A checksum of an entry: its algorithm as the S3 API names it, and its value in base64."""
+    """A checksum of an entry: its algorithm as the S3 API names it, its value in base64, and its
+    kind."""
 
     @property
     def algorithm(self) -> str: ...
     @property
     def value(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
 
 
 class ListedPart(Protocol):
@@ -196,11 +201,12 @@ def _objects(
     owner: Owner | None,
 ) -> str:
     time = times()
+    checksum = _checksum_kinds()
     return "".join(
         [
             f"<{name}><Key>{text(entry.key)}</Key>{version}"
             f"<LastModified>{time(entry.modified_ns)}</LastModified>"
-            f"{_etag(entry.etag)}<Size>{entry.size}</Size>"
+            f"{_etag(entry.etag)}{checksum(entry.checksum)}<Size>{entry.size}</Size>"
             f"{owner(entry.owner) if owner else ''}<StorageClass>STANDARD</StorageClass></{name}>"
             for entry in objects
         ]
@@ -211,6 +217,24 @@ def _checksum(checksum: ListedChecksum | None, algorithm: str | None) -> str:
     if checksum is None or checksum.algorithm != algorithm:
         return ""
     return element(f"Checksum{algorithm}", checksum.value)
+
+
+def _checksum_kinds() -> Callable[[ListedChecksum | None], str]:
+    """Which checksum an entry has, without its value; each kind is rendered once."""
+    known: dict[tuple[str, str], str] = {}
+
+    def render(checksum: ListedChecksum | None) -> str:
+        if checksum is None:
+            return ""
+        kind = (checksum.algorithm, checksum.kind)
+        found = known.get(kind)
+        if found is None:
+            found = known[kind] = element("ChecksumAlgorithm", kind[0]) + element(
+                "ChecksumType", kind[1]
+            )
+        return found
+
+    return render
 
 
 def _etag(etag: str) -> str:

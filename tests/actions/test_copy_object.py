@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import attrs
 import pytest
 
+from s3daemon.actions import copy_object
 from s3daemon.actions.base import Limits
 from s3daemon.actions.copy_object import ACTION, parse
-from s3daemon.store.interfaces import Attributes, NoSuchBucket, ObjectExists, OutOfSpace
+from s3daemon.store.interfaces import (
+    Attributes,
+    Checksum,
+    NoSuchBucket,
+    ObjectExists,
+    OutOfSpace,
+)
 from s3daemon.store.memory_objects import MemoryObjects, MemoryReader
-from s3daemon.wire.errors import MetadataTooLarge, S3Error
+from s3daemon.wire import checksums
+from s3daemon.wire.checksums import ALGORITHMS, DEFAULT
+from s3daemon.wire.errors import InvalidRequest, MetadataTooLarge, S3Error
 from s3daemon.wire.message import Personality
 
 OLD = Attributes({"content-type": "audio/ogg"}, {"key1": "value1"}, (("t", "old"),))
@@ -224,10 +234,74 @@ def test_source_is_closed(
     copy("b/src", "dst")
     assert closed == ["src"]
 
-    def full(*arguments: Any) -> None:
+    def full(*arguments: Any, **others: Any) -> None:
         raise OutOfSpace
 
     monkeypatch.setattr(MemoryObjects, "copy", full)
     with pytest.raises(OutOfSpace):
         copy("b/src", "dst")
     assert closed == ["src", "src"]
+
+
+# -- checksums ------------------------------------------------------------------------------------
+
+
+def of(algorithm: str, content: bytes) -> str:
+    """The checksum of bytes."""
+    hasher = checksums.hasher(algorithm)
+    hasher.update(content)
+    return checksums.encode(hasher.digest())
+
+
+@pytest.mark.parametrize(
+    ("has", "wanted", "gets"),
+    [
+        (Checksum("SHA1", of("SHA1", b"foo")), None, "SHA1"),
+        (Checksum("SHA1", of("SHA1", b"foo")), "sha256", "SHA256"),
+        (Checksum("SHA1", of("SHA1", b"123") + "-3", "COMPOSITE"), None, "SHA1"),
+        (None, "CRC32", "CRC32"),
+        (None, None, DEFAULT and DEFAULT.name),
+        (Checksum("CRC16", "AAA="), None, DEFAULT and DEFAULT.name),
+    ],
+)
+def test_checksum(
+    world: Any, copy: Any, parsed: Any, has: Checksum | None, wanted: str | None, gets: str | None
+) -> None:
+    """Of all bytes: by the algorithm that is asked for, the source's, or the default."""
+    writer = world.store.objects.create("b", "src", OLD, world.caller.id)
+    writer.write([b"foo"])
+    writer.commit("etag", has)
+    headers = {} if wanted is None else {"x-amz-checksum-algorithm": wanted}
+    result = parsed("CopyObject", copy("b/src", "dst", headers=headers))["CopyObjectResult"]
+    found = {name: result[name] for name in result if name.startswith("Checksum")}
+    expected = gets and {"ChecksumType": "FULL_OBJECT", f"Checksum{gets}": of(gets, b"foo")}
+    assert found == (expected or {})
+    info = world.store.objects.stat("b", "dst")
+    assert info.checksum == (gets and Checksum(gets, of(gets, b"foo")))
+
+
+def test_an_algorithm_that_this_gateway_lacks(
+    world: Any, copy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is no reason to refuse the copy of what another gateway has put."""
+    writer = world.store.objects.create("b", "src", OLD, world.caller.id)
+    writer.commit("etag", Checksum("SHA1", of("SHA1", b"") + "-1", "COMPOSITE"))
+    lacking = {**ALGORITHMS, "SHA1": attrs.evolve(ALGORITHMS["SHA1"], make=None)}
+    monkeypatch.setattr(copy_object, "ALGORITHMS", lacking)
+    copy("b/src", "dst")
+    info = world.store.objects.stat("b", "dst")
+    assert info.checksum == (DEFAULT and Checksum(DEFAULT.name, of(DEFAULT.name, b"")))
+
+
+def test_unknown_algorithm(world: Any, copy: Any, source: Any) -> None:
+    """Nothing is copied."""
+    with pytest.raises(InvalidRequest, match="SHA256"):
+        copy("b/src", "dst", headers={"x-amz-checksum-algorithm": "CRC16"})
+    assert world.keys() == ["src"]
+
+
+def test_onto_itself_for_another_checksum(world: Any, copy: Any, source: Any) -> None:
+    """That is a change."""
+    copy("b/src", "src", headers={"x-amz-checksum-algorithm": "SHA256"})
+    assert world.store.objects.stat("b", "src").checksum == Checksum("SHA256", of("SHA256", b"foo"))
+    assert world.store.objects.stat("b", "src").attributes == OLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 import attrs
@@ -61,6 +62,29 @@ def test_an_etag_that_something_else_wrote_cannot_break_out() -> None:
     assert "<ETag>&quot;&lt;x&gt;&quot;</ETag>" in listing.contents(
         [Entry(etag="<x>")], listing.text_for(""), None
     )
+
+
+@pytest.mark.parametrize("render", [listing.contents, listing.versions])
+def test_which_checksum_an_object_has(render: Any) -> None:
+    entries = [
+        Entry("a", checksum=Checksum("CRC32", "AAAAAA==")),
+        Entry("b"),
+        Entry("c", checksum=Checksum("CRC32", "AAAAAA==-2", "COMPOSITE")),
+        Entry("d", checksum=Checksum("CRC32", "BBBBBB==")),
+        Entry("e", checksum=Checksum("<", "AAAAAA==")),
+    ]
+    found = render(entries, listing.text_for(""), owner)
+    full = "<ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
+    each = [
+        entry.partition("</ETag>")[2].partition("<Size>")[0] for entry in found.split("<Key>")[1:]
+    ]
+    assert each == [
+        full,
+        "",
+        full.replace("FULL_OBJECT", "COMPOSITE"),
+        full,
+        full.replace("CRC32", "&lt;"),
+    ]
 
 
 def test_a_version() -> None:
