@@ -8,15 +8,20 @@ in a single chunk", task 1.  S3 encodes the path once and does not normalise it:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-#: RFC 3986 section 2.3, and what else of a path or of a pair is left as it is.
-_PLAIN_PATH = re.compile(rb"[A-Za-z0-9._~/-]*")
-_PLAIN = re.compile(rb"[A-Za-z0-9._~-]*")
+import attrs
+
+#: Escapes of what has to be escaped: of everything but letters, digits and ``-._~``.
+_ESCAPE = rb"%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[BCDF])"
+
+#: What is canonical as it stands: a name or a value; a path, whose slashes are not escaped.
+_PLAIN = re.compile(rb"(?:[A-Za-z0-9._~-]|%s)*" % _ESCAPE)
+_PLAIN_PATH = re.compile(rb"(?:[A-Za-z0-9._~/-]|(?!%%2F)%s)*" % _ESCAPE)
 
 #: Fields that have to be signed when they are sent, besides ``x-amz-*``.
-_TO_BE_SIGNED = (b"host", b"content-md5")
+_TO_BE_SIGNED = frozenset({b"host", b"content-md5"})
 
 #: Stands in the last line of the canonical request, and so needs not be among the fields.
 _PAYLOAD_FIELD = b"x-amz-content-sha256"
@@ -25,66 +30,98 @@ _PAYLOAD_FIELD = b"x-amz-content-sha256"
 _EXPECT = b"100-continue"
 
 
-def requests(
-    method: str,
-    path: bytes,
-    query: bytes,
-    fields: Sequence[tuple[bytes, bytes]],
-    signed: bytes,
-    payload: str,
-) -> Iterator[bytes]:
-    """The canonical request; then what clients sign instead that differ from S3's description.
+def signed_fields(
+    fields: Sequence[tuple[bytes, bytes]], signed: Sequence[bytes]
+) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """The header fields that a signature names, and those that it should have named.
 
-    Those are: the path as it is sent although S3 would encode it otherwise, and the host in lower
-    case although it is sent in another.  Each of them stands for the same request and no other.
+    The first go from name to the trimmed values, joined by commas in the order sent, and stand in
+    the order of the signature.  The second are names that are sent, have to be signed, and are not.
 
-    :param path: as in the request line.
-    :param query: canonical already.
-    :param signed: names of header fields, separated by semicolons.
-    :param payload: the value of x-amz-content-sha256, or what is signed in its place.
+    :param fields: as sent, names in lower case, values without the blanks around them.
+    :param signed: names, in the order of the signature.
     """
-    values = _values(fields, signed)
-    for host in _hosts(values):
-        if host is not None:
-            values[b"host"] = host
-        lines = [name + b":" + values[name] for name in signed.split(b";")]
-        for uri in _uris(path):
-            yield b"\n".join(
-                (method.encode("latin-1"), uri, query, *lines, b"", signed, payload.encode())
-            )
-
-
-def _uris(path: bytes) -> Iterator[bytes]:
-    if _PLAIN_PATH.fullmatch(path) is not None:
-        yield path
-        return
-    encoded = quote(unquote_to_bytes(path)).encode("ascii")
-    yield encoded
-    if encoded != path:
-        yield path
-
-
-def _hosts(values: dict[bytes, bytes]) -> Iterator[bytes | None]:
-    """None: as it is."""
-    yield None
-    host = values.get(b"host", b"")
-    if host != host.lower():
-        yield host.lower()
-
-
-def _values(fields: Sequence[tuple[bytes, bytes]], signed: bytes) -> dict[bytes, bytes]:
-    """Signed name -> its trimmed values, joined by commas in the order sent."""
-    values: dict[bytes, bytes] = dict.fromkeys(signed.split(b";"), b"")
-    seen = set()
+    values = dict.fromkeys(signed, b"")
+    missing = set(values)
+    unsigned = []
     for name, value in fields:
         if name in values:
             if b"  " in value or b"\t" in value:
                 value = b" ".join(value.split())
-            values[name] = values[name] + b"," + value if name in seen else value
-            seen.add(name)
-    if b"expect" in values and b"expect" not in seen:
+            if name in missing:
+                missing.remove(name)
+                values[name] = value
+            else:
+                values[name] += b"," + value
+        elif name in _TO_BE_SIGNED or (name[:6] == b"x-amz-" and name != _PAYLOAD_FIELD):
+            unsigned.append(name)
+    if b"expect" in missing:
         values[b"expect"] = _EXPECT
-    return values
+    return values, unsigned
+
+
+@attrs.frozen
+class Parts:
+    """What a canonical request is put together from.
+
+    :ivar path: as in the request line.
+    :ivar query: canonical already.
+    :ivar fields: name -> value of the fields that are signed, in the order of the signature.
+    :ivar signed: the names in the order of the signature, separated by semicolons.
+    :ivar payload: the value of x-amz-content-sha256, or what is signed in its place.
+    """
+
+    method: str
+    path: bytes
+    query: bytes
+    fields: Mapping[bytes, bytes]
+    signed: bytes
+    payload: str
+
+    def request(self) -> bytes:
+        """The canonical request, as S3 describes it."""
+        return self._request(uri_of(self.path), self.fields)
+
+    def others(self) -> Iterator[bytes]:
+        """What clients sign instead that differ from S3's description.
+
+        Those are: the path as it is sent although S3 would encode it otherwise, and the host in
+        lower case although it is sent in another.  Each stands for the same request and no other.
+        """
+        uris = [uri_of(self.path)]
+        if self.path != uris[0]:
+            uris.append(self.path)
+        fields = [self.fields]
+        host = fields[0].get(b"host", b"")
+        if host != host.lower():
+            fields.append({**fields[0], b"host": host.lower()})
+        forms = [(uri, values) for values in fields for uri in uris]
+        for uri, values in forms[1:]:
+            yield self._request(uri, values)
+
+    def _request(self, uri: bytes, values: Mapping[bytes, bytes]) -> bytes:
+        lines = [name + b":" + value for name, value in values.items()]
+        return b"\n".join(
+            (
+                self.method.encode("latin-1"),
+                uri,
+                self.query,
+                *lines,
+                b"",
+                self.signed,
+                self.payload.encode("ascii"),
+            )
+        )
+
+
+def uri_of(path: bytes) -> bytes:
+    """The canonical URI: the path decoded once, and encoded.
+
+    :param path: as in the request line.
+    """
+    if _PLAIN_PATH.fullmatch(path) is not None:
+        return path
+    return quote(unquote_to_bytes(path)).encode("ascii")
 
 
 def query_of(raw: bytes, presigned: bool) -> bytes:
@@ -109,19 +146,3 @@ def _encoded(raw: bytes) -> bytes:
     if _PLAIN.fullmatch(raw) is not None:
         return raw
     return quote(unquote_to_bytes(raw.replace(b"+", b" ")), safe="").encode("ascii")
-
-
-def unsigned_fields(fields: Sequence[tuple[bytes, bytes]], signed: bytes) -> list[bytes]:
-    """Names of fields that are sent, have to be signed, and are not; sorted.
-
-    :param signed: names of header fields, separated by semicolons.
-    """
-    names = frozenset(signed.split(b";"))
-    return sorted(
-        {
-            name
-            for name, _ in fields
-            if name not in names
-            and (name in _TO_BE_SIGNED or (name[:6] == b"x-amz-" and name != _PAYLOAD_FIELD))
-        }
-    )

@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -47,17 +48,12 @@ def signing_key(secret: str, date: str, region: str, service: str = "s3") -> byt
 class Unverified:
     """A request of which everything has been checked that needs no key.
 
-    :ivar target: as in the request line.
-    :ivar payload: what is signed of the body: the value of x-amz-content-sha256, or what stands for
-        it.
+    :ivar parts: of the canonical request.
     """
 
     request: S3Request
-    target: bytes
-    fields: Sequence[tuple[bytes, bytes]]
     claim: AccessClaim
-    signed_headers: bytes
-    payload: str
+    parts: canonical.Parts
 
 
 def examine(
@@ -84,18 +80,27 @@ def examine(
     """
     check_time(claim, now)
     sigv4_claim.check_scope(claim, region)
-    signed = ";".join(claim.signed_headers).encode("latin-1")
-    unsigned = canonical.unsigned_fields(fields, signed)
+    signed = ";".join(claim.signed_headers).encode("ascii")
+    signed_fields, unsigned = canonical.signed_fields(fields, signed.split(b";"))
     if unsigned:
         raise AccessDenied(
             "There were headers present in the request which were not signed",
-            detail={"HeadersNotSigned": b", ".join(unsigned).decode("latin-1")},
+            detail={"HeadersNotSigned": b", ".join(sorted({*unsigned})).decode("latin-1")},
         )
     check_token(request.headers)
     payload = request.headers.get("x-amz-content-sha256", UNSIGNED)
     if claim.presigned:
         sigv4_claim.check_payload_hash(payload)
-    return Unverified(request, target, fields, claim, signed, payload)
+    path, query = split(target)
+    parts = canonical.Parts(
+        request.method,
+        path or b"/",
+        canonical.query_of(query, claim.presigned) if query else b"",
+        signed_fields,
+        signed,
+        payload,
+    )
+    return Unverified(request, claim, parts)
 
 
 def check_token(headers: Mapping[str, str]) -> None:
@@ -103,8 +108,7 @@ def check_token(headers: Mapping[str, str]) -> None:
 
     :raises InvalidToken:
     """
-    token = headers.get("x-amz-security-token")
-    if token:
+    if headers.get("x-amz-security-token"):
         raise InvalidToken
 
 
@@ -115,39 +119,46 @@ def verify(unverified: Unverified, key: bytes) -> Payload:
     :raises SignatureDoesNotMatch: with the strings that were signed here; never with a key.
     :raises XAmzContentSHA256Mismatch: the request has no body, and signs the hash of another one.
     """
-    claim = unverified.claim
+    claim, parts = unverified.claim, unverified.parts
     claimed = claim.signature.encode("utf-8", "surrogateescape")
-    for canonical_request in _canonical(unverified):
-        for string, stamp in _strings(claim, canonical_request):
-            signature = hmac.digest(key, string, "sha256").hex()
-            if hmac.compare_digest(signature.encode(), claimed):
+    first = parts.request()
+    stamps = _stamps(claim)
+    string = _string_to_sign(claim, stamps[0], first)
+    if _is_signature(claimed, key, string):
+        return _payload(unverified, key, stamps[0])
+    for canonical_request in itertools.chain((first,), parts.others()):
+        for stamp in stamps:
+            if _is_signature(claimed, key, _string_to_sign(claim, stamp, canonical_request)):
                 return _payload(unverified, key, stamp)
-    raise _mismatch(unverified)
-
-
-def _canonical(unverified: Unverified) -> Iterator[bytes]:
-    path, query = split(unverified.target)
-    return canonical.requests(
-        unverified.request.method,
-        path or b"/",
-        canonical.query_of(query, unverified.claim.presigned),
-        unverified.fields,
-        unverified.signed_headers,
-        unverified.payload,
+    raise SignatureDoesNotMatch(
+        detail={
+            "AWSAccessKeyId": claim.access_key,
+            "StringToSign": string.decode(),
+            "SignatureProvided": claim.signature,
+            "StringToSignBytes": string.hex(" "),
+            "CanonicalRequest": first.decode("utf-8", "replace"),
+            "CanonicalRequestBytes": first.hex(" "),
+        }
     )
 
 
-def _strings(claim: AccessClaim, canonical_request: bytes) -> Iterator[tuple[bytes, str]]:
-    """The string to sign, and the time in it.
+def _is_signature(claimed: bytes, key: bytes, string: bytes) -> bool:
+    return hmac.compare_digest(hmac.digest(key, string, "sha256").hex().encode(), claimed)
+
+
+def _stamps(claim: AccessClaim) -> Sequence[str]:
+    """The time as it may stand in the string to sign.
 
     Of a time that is sent as an HTTP date some clients sign the basic form, others what they send.
     """
+    if claim.signed_at[8:9] == "T":
+        return (claim.signed_at,)
+    return (dates.basic(claim.time or 0), claim.signed_at)
+
+
+def _string_to_sign(claim: AccessClaim, stamp: str, canonical_request: bytes) -> bytes:
     digest = hashlib.sha256(canonical_request).hexdigest()
-    stamps = [claim.signed_at]
-    if claim.signed_at[8:9] != "T":
-        stamps.insert(0, dates.basic(claim.time or 0))
-    for stamp in stamps:
-        yield f"{V4}\n{stamp}\n{scope_of(claim)}\n{digest}".encode(), stamp
+    return f"{V4}\n{stamp}\n{scope_of(claim)}\n{digest}".encode()
 
 
 def scope_of(claim: AccessClaim) -> str:
@@ -156,7 +167,7 @@ def scope_of(claim: AccessClaim) -> str:
 
 
 def _payload(unverified: Unverified, key: bytes, stamp: str) -> Payload:
-    payload, request, claim = unverified.payload, unverified.request, unverified.claim
+    payload, request, claim = unverified.parts.payload, unverified.request, unverified.claim
     if payload in (UNSIGNED, UNSIGNED_TRAILER):
         return UNVERIFIED
     if payload in (STREAMING, STREAMING_TRAILER):
@@ -174,18 +185,3 @@ def _payload(unverified: Unverified, key: bytes, stamp: str) -> Payload:
 
 def _has_body(request: S3Request) -> bool:
     return bool(request.length) or request.chunked_body or "transfer-encoding" in request.headers
-
-
-def _mismatch(unverified: Unverified) -> SignatureDoesNotMatch:
-    canonical_request = next(_canonical(unverified))
-    string, _ = next(_strings(unverified.claim, canonical_request))
-    return SignatureDoesNotMatch(
-        detail={
-            "AWSAccessKeyId": unverified.claim.access_key,
-            "StringToSign": string.decode(),
-            "SignatureProvided": unverified.claim.signature,
-            "StringToSignBytes": string.hex(" "),
-            "CanonicalRequest": canonical_request.decode("utf-8", "replace"),
-            "CanonicalRequestBytes": canonical_request.hex(" "),
-        }
-    )

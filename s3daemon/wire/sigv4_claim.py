@@ -39,6 +39,10 @@ _HEADER_FAULT = "The authorization header is malformed; "
 _QUERY_FAULT = "Error parsing the X-Amz-Credential parameter; "
 _NAME = r"[!#$%&'*+.^_`|~0-9a-z-]+"
 _SIGNED_HEADERS = re.compile(rf"{_NAME}(?:;{_NAME})*")
+#: The three parts as nearly every client writes them.
+_USUAL = re.compile(
+    r"Credential=([^\s,=]+), ?SignedHeaders=([0-9a-z;-]+), ?Signature=([0-9a-f]{64})"
+)
 _DATE = re.compile("[0-9]{8}")
 _NUMBER = re.compile("[+-]?[0-9]+")
 _PARAMETERS = ("credential", "signature", "date", "signedheaders", "expires")
@@ -69,22 +73,24 @@ def from_header(rest: str, headers: Mapping[str, str]) -> AccessClaim:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
     check_payload_hash(payload)
     signed_at, time = request_date(headers)
+    usual = _USUAL.fullmatch(rest)
+    credential, names, signature = _three_parts(rest) if usual is None else usual.groups()
+    return _claim(credential, names, signature, signed_at, time, None, AuthorizationHeaderMalformed)
+
+
+def _three_parts(rest: str) -> tuple[str, str, str]:
+    """Credential, SignedHeaders and Signature, in whatever order and with whatever besides."""
     parts: dict[str, str] = {}
     for part in rest.split(","):
         name, _, value = part.partition("=")
         parts.setdefault(name.strip(), value.strip())
     try:
-        credential, names, signature = (
-            parts["Credential"],
-            parts["SignedHeaders"],
-            parts["Signature"],
-        )
+        return parts["Credential"], parts["SignedHeaders"], parts["Signature"]
     except KeyError:
         raise AuthorizationHeaderMalformed(
             f"{_HEADER_FAULT}the authorization header requires three components: Credential, "
             "SignedHeaders, and Signature."
         ) from None
-    return _claim(credential, names, signature, signed_at, time, None, AuthorizationHeaderMalformed)
 
 
 def from_query(query: Mapping[str, str]) -> AccessClaim:
@@ -147,7 +153,7 @@ def _claim(
     access_key, date, region, service, terminal = parts
     if not access_key:
         raise error(f"{fault}a non-empty Access Key (AKID) must be provided in the credential.")
-    if not _is_date(date):
+    if date != signed_at[:8] and not _is_date(date):
         raise error(
             f'{fault}incorrect date format "{date}". This date in the credential must be in the '
             'format "yyyyMMdd".'
