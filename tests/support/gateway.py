@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from s3daemon.actions.base import Limits
 from s3daemon.auth.known_users import KnownUsers
 from s3daemon.auth.policy import Policy
 from s3daemon.auth.portal import Authenticator, Realm
+from s3daemon.auth.signatures import SignatureChecker
+from s3daemon.auth.signing_keys import LocalKeys
 from s3daemon.auth.simple import SimpleChecker
-from s3daemon.auth.users import Directory
+from s3daemon.auth.users import Directory, User
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.respond import bad_request
@@ -26,6 +28,7 @@ from s3daemon.streams.pool import IPool, SynchronousPool
 from s3daemon.wire.message import Personality
 from s3daemon.wire.target import Endpoint
 from tests.support.inmemory import Wire
+from tests.support.signing import NOW
 
 ENDPOINTS = (Endpoint("/api/v1/s3", Personality.ALLUXIO), Endpoint("", Personality.AWS))
 
@@ -38,16 +41,31 @@ def make_factory(
     light: IPool | None = None,
     heavy: IPool | None = None,
     ready: Callable[[], None] = lambda: None,
+    users: Sequence[User] = (),
+    sigv2: bool = False,
     **settings: Any,
 ) -> S3Factory:
-    """The server factory over a store, in mode simple; further settings are those of S3Service."""
-    directory = Directory()
-    portal = Portal(Realm(directory), [SimpleChecker(directory, clock.seconds)])
+    """The server factory over a store; further settings are those of S3Service.
+
+    :param users: who may come in, in mode sigv4, with clocks that go by
+        :attr:`tests.support.signing.Signer.now`; none: mode simple.
+    :param sigv2: signatures of version 2 are taken as well.
+    """
+    directory = Directory(users)
+    checker: SimpleChecker | SignatureChecker
+    if users:
+        keys = LocalKeys(directory, lambda: NOW + clock.seconds())
+        checker = SignatureChecker(
+            keys, "us-east-1", lambda: NOW + clock.seconds(), keys if sigv2 else None
+        )
+    else:
+        checker = SimpleChecker(directory, clock.seconds)
+    portal = Portal(Realm(directory), [checker])
     pools = Pools(light or SynchronousPool(), heavy or SynchronousPool())
     ticks = itertools.count(1_764_000_000_000_000_000, 1_000_000_000)
     s3 = S3Service(
         store,
-        Authenticator(portal, lenient=True),
+        Authenticator(portal, lenient=not users),
         Policy().may,
         KnownUsers(directory, anybody=True),
         Settings(endpoints=ENDPOINTS, limits=limits, **settings),

@@ -13,6 +13,9 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import attrs
 
+#: When requests are signed unless something else is said; seconds since the epoch.
+NOW = 1_764_000_000.0
+
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
@@ -27,7 +30,7 @@ class Signer:
     secret_key: str = "alice-secret"
     region: str = "us-east-1"
     service: str = "s3"
-    now: float = 1_764_000_000.0
+    now: float = NOW
 
     @property
     def stamp(self) -> str:
