@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -198,19 +200,33 @@ def test_a_document_has_to_be_the_one_that_was_signed(
     assert gateway.call(method, target, body).status in (200, 204)
 
 
+def test_an_object_has_to_be_the_one_that_was_signed(gateway: Gateway) -> None:
+    response = gateway.call("PUT", "/b/k", b"hello", sent=b"hellO")
+    assert (response.status, code(response)) == (400, "XAmzContentSHA256Mismatch")
+    assert gateway.call("GET", "/b/k").status == 404
+    assert gateway.call("PUT", "/b/k", b"hello", payload="UNSIGNED-PAYLOAD").status == 200
+
+
 def _stream(
     method: str, target: str, chunks: Sequence[bytes], trailers: Mapping[str, str]
 ) -> tuple[dict[str, str], bytes]:
+    said = {"x-amz-trailer": ",".join(trailers)} if trailers else {}
     headers = ALICE.headers(
         method,
         target,
-        {"x-amz-decoded-content-length": str(sum(map(len, chunks)))},
+        {"x-amz-decoded-content-length": str(sum(map(len, chunks))), **said},
         payload=STREAMING + ("-TRAILER" if trailers else ""),
     )
     return headers, ALICE.chunked(signature_of(headers), chunks, trailers)
 
 
-@pytest.mark.parametrize("trailers", [{}, {"x-amz-meta-trailer": "x"}])
+def crc32(content: bytes) -> dict[str, str]:
+    """The trailer with a body's CRC32."""
+    digest = zlib.crc32(content).to_bytes(4, "big")
+    return {"x-amz-checksum-crc32": base64.b64encode(digest).decode()}
+
+
+@pytest.mark.parametrize("trailers", [{}, crc32(b"hello world")])
 def test_signed_chunks(gateway: Gateway, trailers: Mapping[str, str]) -> None:
     headers, body = _stream("PUT", "/b/k", [b"hello ", b"world"], trailers)
     assert gateway.send("PUT", "/b/k", headers, body).status == 200
@@ -222,8 +238,9 @@ def test_signed_chunks(gateway: Gateway, trailers: Mapping[str, str]) -> None:
 
 
 def test_a_trailer_that_was_not_signed(gateway: Gateway) -> None:
-    headers, body = _stream("PUT", "/b/k", [b"hello"], {"x-amz-meta-trailer": "x"})
-    response = gateway.send("PUT", "/b/k", headers, body.replace(b"trailer:x", b"trailer:y"))
+    headers, body = _stream("PUT", "/b/k", [b"hello"], crc32(b"hello"))
+    changed = body.replace(crc32(b"hello")["x-amz-checksum-crc32"].encode(), b"AAAAAA==")
+    response = gateway.send("PUT", "/b/k", headers, changed)
     assert (response.status, code(response)) == (403, "SignatureDoesNotMatch")
     assert gateway.call("GET", "/b/k").status == 404
 
