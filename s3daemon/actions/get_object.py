@@ -15,7 +15,7 @@ import attrs
 
 from s3daemon.actions.base import INLINE_BYTES, Action, Answer, Context, Slice
 from s3daemon.actions.checksum_fields import checksum_fields
-from s3daemon.store.interfaces import NoSuchKey, ObjectInfo, Replaced, Unavailable
+from s3daemon.store.interfaces import Checksum, NoSuchKey, ObjectInfo, Replaced, Unavailable
 from s3daemon.wire import conditional, headers, ranges
 from s3daemon.wire.conditional import Conditions
 from s3daemon.wire.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
@@ -128,9 +128,8 @@ def _describe(wanted: GetObject, info: ObjectInfo) -> tuple[int, list[tuple[str,
         len(attributes.tags),
         wanted.overrides,
     )
-    if wanted.checksum and (chosen is None or (wanted.part is not None and not info.part_sizes)):
-        # Of a range there is none: clients would compare it with what they receive.
-        fields.extend(checksum_fields(info.checksum))
+    if wanted.checksum:
+        fields.extend(checksum_fields(_checksum(wanted, info, chosen)))
     if wanted.part is not None and info.part_sizes:
         fields.append(("x-amz-mp-parts-count", str(len(info.part_sizes))))
     if chosen is None:
@@ -141,6 +140,20 @@ def _describe(wanted: GetObject, info: ObjectInfo) -> tuple[int, list[tuple[str,
         return 200, fields, first, 0
     fields.append(("Content-Range", ranges.content_range(first, length, info.size)))
     return 206, fields, first, length
+
+
+def _checksum(
+    wanted: GetObject, info: ObjectInfo, chosen: tuple[int, int] | None
+) -> Checksum | None:
+    """The checksum of the bytes that are wanted: clients compare it with what they receive.
+
+    Of a range there is none.  That of a part is said to be of the object's type.
+    """
+    if wanted.part is not None and info.part_sizes:
+        if info.checksum is None or not info.part_checksums:
+            return None
+        return attrs.evolve(info.checksum, value=info.part_checksums[wanted.part - 1])
+    return info.checksum if chosen is None or wanted.part is not None else None
 
 
 def _chosen(wanted: GetObject, info: ObjectInfo) -> tuple[int, int] | None:

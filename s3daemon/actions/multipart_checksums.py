@@ -11,7 +11,7 @@ CreateMultipartUpload, UploadPart.  The messages are those that S3 sends.
 from __future__ import annotations
 
 from s3daemon.store.interfaces import Checksum, PartInfo, UploadInfo
-from s3daemon.wire import checksums, errors
+from s3daemon.wire import checksums, errors, integrity
 from s3daemon.wire.checksums import Algorithm
 from s3daemon.wire.message import S3Request
 from s3daemon.wire.xmlio import element
@@ -26,20 +26,14 @@ def wanted(request: S3Request) -> tuple[str | None, str | None]:
     :raises errors.InvalidRequest: there is no such algorithm or type, or not the two together.
     :raises errors.NotImplemented: the library for the algorithm is not installed here.
     """
-    algorithm, kind = request.headers.get(ALGORITHM_HEADER), checksum_type(request)
-    if algorithm is None:
+    found, kind = integrity.requested(request.headers), checksum_type(request)
+    if found is None:
         if kind is not None:
             raise errors.InvalidRequest(
                 f"The {TYPE_HEADER} header can only be used with the {ALGORITHM_HEADER} header."
             )
         return None, None
-    algorithm = algorithm.upper()
-    if algorithm not in checksums.ALGORITHMS:
-        raise errors.InvalidRequest(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid "
-            f"types: [{', '.join(checksums.ALGORITHMS)}]"
-        )
-    checksums.hasher(algorithm)
+    algorithm = found.name
     composite = checksums.supports_composite(algorithm)
     if kind is None:
         return algorithm, checksums.COMPOSITE if composite else checksums.FULL_OBJECT
@@ -61,6 +55,22 @@ def checksum_type(request: S3Request) -> str | None:
     if kind not in (None, checksums.COMPOSITE, checksums.FULL_OBJECT):
         raise invalid_value(TYPE_HEADER)
     return kind
+
+
+def check_part(upload: UploadInfo, given: Algorithm | None) -> None:
+    """Return if a part may come with a checksum of this algorithm, or with none.
+
+    :raises errors.InvalidRequest: it is not the upload's; or none comes with a part of an object
+        whose checksum is to be composite, so that the client could not tell it to Complete.
+    """
+    if upload.checksum_algorithm is None:
+        return
+    if given is None:
+        refused = upload.checksum_type == checksums.COMPOSITE
+    else:
+        refused = given.name != upload.checksum_algorithm
+    if refused:
+        raise mismatch(upload.checksum_algorithm, None if given is None else given.name)
 
 
 def part_algorithm(upload: UploadInfo) -> Algorithm | None:

@@ -18,7 +18,7 @@ from s3daemon.wire import awschunked, checksums, digests, headers, integrity
 from s3daemon.wire.checksums import ALGORITHMS, Algorithm
 from s3daemon.wire.errors import EntityTooLarge, IncompleteBody, MissingContentLength
 from s3daemon.wire.integrity import Announced
-from s3daemon.wire.message import S3Request
+from s3daemon.wire.message import Fields, S3Request
 
 #: The largest object, and the largest part (S3 user guide, "Multipart upload limits").
 MAX_OBJECT = 5 * 1024**4
@@ -81,7 +81,6 @@ class ObjectSink:
 
     :param algorithm: of the checksum that is computed, kept and answered; None for none.
     :param aside: makes digests on another thread; None to make all of them here.
-    :param typed: the answer says which kind of checksum it is (one of a part has none).
     :raises errors.NotImplemented: the library for the algorithm is not installed here.
     """
 
@@ -91,12 +90,10 @@ class ObjectSink:
         body: ExpectedBody,
         algorithm: Algorithm | None = None,
         aside: Aside | None = None,
-        typed: bool = True,
     ) -> None:
         self._writer = writer
         self._body = body
         self._algorithm = algorithm
-        self._typed = typed
         self._taken = 0
         wanted = [found for found in (algorithm, body.checksum.algorithm) if found is not None]
         # Of what is taken apart the signed hash is that of the coded bytes, else of the content.
@@ -143,12 +140,12 @@ class ObjectSink:
         """
         try:
             self._check()
-            md5, checksum = self._digests.digest("MD5").hex(), self._checksum()
+            md5, checksum = self._digests.digest("MD5").hex(), self._checksum(self._algorithm)
             info = self._writer.commit(md5, checksum)
         except BaseException:
             self.abort()
             raise
-        return Answer(fields=headers.etag_field(info.etag) + checksum_fields(checksum, self._typed))
+        return Answer(fields=headers.etag_field(info.etag) + self._checksum_fields())
 
     def abort(self) -> None:
         """Forget the body."""
@@ -178,8 +175,32 @@ class ObjectSink:
         announced = body.checksum.algorithm
         body.checksum.check(b"" if announced is None else digest(announced.name), trailers)
 
-    def _checksum(self) -> Checksum | None:
-        if self._algorithm is None:
+    def _checksum(self, algorithm: Algorithm | None) -> Checksum | None:
+        if algorithm is None:
             return None
-        name = self._algorithm.name
-        return Checksum(name, checksums.encode(self._digests.digest(name)))
+        return Checksum(algorithm.name, checksums.encode(self._digests.digest(algorithm.name)))
+
+    def _checksum_fields(self) -> Fields:
+        return checksum_fields(self._checksum(self._algorithm))
+
+
+class PartSink(ObjectSink):
+    """The same for a part, whose checksum has no type.
+
+    :param algorithm: of the checksum that is computed and kept; None for none.
+    :param answered: of the one that is answered: ``algorithm``, or that of the client's own one.
+    """
+
+    def __init__(
+        self,
+        writer: IPartWriter,
+        body: ExpectedBody,
+        algorithm: Algorithm | None = None,
+        answered: Algorithm | None = None,
+        aside: Aside | None = None,
+    ) -> None:
+        super().__init__(writer, body, algorithm, aside)
+        self._answered = answered
+
+    def _checksum_fields(self) -> Fields:
+        return checksum_fields(self._checksum(self._answered), typed=False)

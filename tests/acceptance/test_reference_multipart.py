@@ -106,15 +106,15 @@ def test_39_shuffled_parts_make_the_object_in_order(b):
         for n in rng.sample(range(count), count):
             etags[n] = b.part("b", key, upload, n + 1, bodies[n])
         got = b.complete("b", key, upload, [(n + 1, etags[n]) for n in range(count)])
-        assert tree(got.body) == (
-            "CompleteMultipartUploadResult",
-            [
-                ("Location", f"http://gateway.test/api/v1/s3/b/{key}"),
-                ("Bucket", "b"),
-                ("Key", key),
-                ("ETag", combined(bodies)),
-            ],
-        )
+        root, fields = tree(got.body)
+        assert root == "CompleteMultipartUploadResult"
+        # Behind these stands the checksum, where there is a library for it.
+        assert fields[:4] == [
+            ("Location", f"http://gateway.test/api/v1/s3/b/{key}"),
+            ("Bucket", "b"),
+            ("Key", key),
+            ("ETag", combined(bodies)),
+        ]
         assert b.get("b", key) == b"".join(bodies)
         assert staging(b) == []
 

@@ -210,16 +210,24 @@ def test_conditions_that_hold(world: Any, make_request: Any) -> None:
     assert both(world, make_request(key="k", headers=headers))[0].body == TEN
 
 
-def multipart(world: Any, sizes: tuple[int, ...]) -> bytes:
-    """The object ``k`` made of parts of these sizes."""
+SHA256S = (
+    "arcu6553sHVAiX4MjW0j7I7vD4w6R+Gz9Ok0Q9lTa+0=",
+    "275VF5loJr1YYawit0XSHREhkFXYkkPKGuoK0x9VKxI=",
+)
+
+
+def multipart(world: Any, sizes: tuple[int, ...], *sums: str) -> bytes:
+    """The object ``k`` made of parts of these sizes, and with these checksums if there are any."""
     uploads = world.store.uploads
-    upload = uploads.create("b", "k", world.put("other").attributes, "alice-id")
+    wanted = ("SHA256", "COMPOSITE") if sums else ()
+    upload = uploads.create("b", "k", world.put("other").attributes, "alice-id", *wanted)
     whole, parts = b"", []
     for number, size in enumerate(sizes, 1):
         content = bytes([64 + number]) * size
         writer = uploads.write_part("b", "k", upload.upload_id, number, size)
         writer.write([content])
-        parts.append((number, writer.commit(f"{number:032x}").etag))
+        checksum = Checksum("SHA256", sums[number - 1]) if sums else None
+        parts.append((number, writer.commit(f"{number:032x}", checksum).etag))
         whole += content
     uploads.complete("b", "k", upload.upload_id, parts)
     return whole
@@ -386,6 +394,43 @@ def test_a_small_object_that_another_node_replaces_is_read_anew(
             world.perform(GET, make_request(key="key"))
     assert left == [0]
     assert len(closed) == failures + served
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=["get", "head"])
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        (None, "4kkel4jq6VoklUtweznZoJOLSlk5JCYU5hovHH3cc6w=-2"),
+        ("1", SHA256S[0]),
+        ("2", SHA256S[1]),
+    ],
+)
+@pytest.mark.parametrize("mode", ["ENABLED", None])
+def test_checksum_of_a_part(
+    world: Any, make_request: Any, action: Any, part: str | None, shown: str, mode: str | None
+) -> None:
+    """With the type of the object's own, which says how that was made."""
+    multipart(world, (5, 4), *SHA256S)
+    request = make_request(
+        key="k",
+        headers={} if mode is None else {"x-amz-checksum-mode": mode},
+        query={} if part is None else {"partNumber": part},
+    )
+    answer = world.perform(action, request)
+    found = {name: value for name, value in answer.fields if "checksum" in name}
+    expected = {"x-amz-checksum-sha256": shown, "x-amz-checksum-type": "COMPOSITE"}
+    assert found == ({} if mode is None else expected)
+    assert (("x-amz-mp-parts-count", "2") in answer.fields) is (part is not None)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=["get", "head"])
+def test_no_checksum_of_a_part(world: Any, make_request: Any, action: Any) -> None:
+    """Not all parts of an earlier version have one, and then the object has none either."""
+    multipart(world, (5, 4))
+    request = make_request(
+        key="k", headers={"x-amz-checksum-mode": "ENABLED"}, query={"partNumber": "1"}
+    )
+    assert not [n for n, _ in world.perform(action, request).fields if "checksum" in n]
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=["get", "head"])

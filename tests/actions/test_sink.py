@@ -15,10 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3daemon.actions.base import Answer
-from s3daemon.actions.sink import MAX_OBJECT, MAX_PART, ExpectedBody, ObjectSink, expected_body
+from s3daemon.actions.sink import (
+    MAX_OBJECT,
+    MAX_PART,
+    ExpectedBody,
+    ObjectSink,
+    PartSink,
+    expected_body,
+)
 from s3daemon.store.interfaces import Checksum, ObjectExists, ObjectInfo, OutOfSpace
 from s3daemon.wire import checksums
-from s3daemon.wire.checksums import ALGORITHMS
+from s3daemon.wire.checksums import ALGORITHMS, Algorithm
 from s3daemon.wire.errors import (
     BadDigest,
     EntityTooLarge,
@@ -359,10 +366,25 @@ def test_checksums(name: str, size: int, threads: Any) -> None:
     assert writer.calls == ["abort"]
 
 
-def test_the_checksum_of_a_part_has_no_type() -> None:
-    """S3 answers UploadPart without."""
-    answer = upload(ObjectSink(Writer(), ExpectedBody(3), CRC32, typed=False), b"abc")
-    assert [name for name, _ in answer.fields] == ["ETag", "x-amz-checksum-crc32"]
+@pytest.mark.parametrize(
+    ("kept", "answered", "shown"),
+    [
+        (CRC32, CRC32, ["x-amz-checksum-crc32"]),
+        (CRC32, None, []),
+        (CRC32, ALGORITHMS["SHA1"], ["x-amz-checksum-sha1"]),
+        (None, None, []),
+    ],
+)
+def test_the_checksum_of_a_part_has_no_type(
+    kept: Algorithm | None, answered: Algorithm | None, shown: list[str]
+) -> None:
+    """S3 answers UploadPart without; and what is answered need not be what is kept."""
+    writer = Writer()
+    digest = hashlib.sha1(b"123456789").digest()
+    body = ExpectedBody(9, checksum=Announced(ALGORITHMS["SHA1"], digest))
+    answer = upload(PartSink(writer, body, kept, answered), b"123456789")
+    assert [name for name, _ in answer.fields] == ["ETag", *shown]
+    assert writer.checksum == (None if kept is None else Checksum("CRC32", "y/Q5Jg=="))
 
 
 def test_a_checksum_that_nobody_announced() -> None:

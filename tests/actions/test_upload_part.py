@@ -11,12 +11,29 @@ import pytest
 from s3daemon.actions.base import Answer
 from s3daemon.actions.sink import MAX_PART
 from s3daemon.actions.upload_part import ACTION
-from s3daemon.store.interfaces import Attributes, NoSuchBucket, NoSuchUpload, PartInfo
+from s3daemon.store.interfaces import (
+    Attributes,
+    Checksum,
+    NoSuchBucket,
+    NoSuchUpload,
+    PartInfo,
+)
 from s3daemon.store.memory import MemoryStore
-from s3daemon.wire import errors
+from s3daemon.wire import checksums, errors
+from s3daemon.wire.message import S3Request
 from tests.support.actions import World, parsed
 
 MD5 = hashlib.md5(b"hello").hexdigest()
+
+
+def checksum_of(algorithm: str, data: bytes = b"hello") -> Checksum:
+    hasher = checksums.hasher(algorithm)
+    hasher.update(data)
+    return Checksum(algorithm, checksums.encode(hasher.digest()))
+
+
+#: Of a part whose upload has named nothing.
+DEFAULT = None if checksums.DEFAULT is None else checksum_of(checksums.DEFAULT.name)
 
 
 @pytest.fixture
@@ -50,7 +67,7 @@ def test_a_part(world: World, upload_id: str, number: str) -> None:
     answer = upload(world, upload_id, number)
     assert answer.status == 200
     assert parsed("UploadPart", answer) == {"ETag": f'"{MD5}"'}
-    assert parts(world, upload_id) == (PartInfo(int(number), 5, MD5, 7),)
+    assert parts(world, upload_id) == (PartInfo(int(number), 5, MD5, 7, DEFAULT),)
 
 
 def test_the_last_of_a_number_stays(world: World, upload_id: str) -> None:
@@ -92,6 +109,111 @@ def test_body_refused(
     with pytest.raises(error):
         upload(world, upload_id, "2", **{"body": b"other", **options})
     assert [part.etag for part in parts(world, upload_id)] == [MD5]
+
+
+# ---------------------------------------------------------------- checksums
+
+
+def begin(world: World, algorithm: str | None, kind: str | None) -> str:
+    created: str = world.store.uploads.create(
+        "abc", "k", Attributes(), "id-alice", algorithm, kind
+    ).upload_id
+    return created
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind"),
+    [("SHA256", "COMPOSITE"), ("CRC32", "COMPOSITE"), ("CRC32", "FULL_OBJECT")],
+)
+def test_a_checksum(world: World, algorithm: str, kind: str) -> None:
+    upload_id, checksum = begin(world, algorithm, kind), checksum_of(algorithm)
+    headers = {f"x-amz-checksum-{algorithm.lower()}": checksum.value}
+    answer = upload(world, upload_id, headers=headers)
+    assert parsed("UploadPart", answer) == {
+        "ETag": f'"{MD5}"',
+        f"Checksum{algorithm}": checksum.value,
+    }
+    assert parts(world, upload_id) == (PartInfo(1, 5, MD5, 7, checksum),)
+
+
+def test_a_checksum_in_a_trailer(world: World) -> None:
+    upload_id, checksum = begin(world, "CRC32", "COMPOSITE"), checksum_of("CRC32")
+    body = f"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{checksum.value}\r\n\r\n".encode()
+    request = S3Request(
+        "PUT",
+        "abc",
+        "k",
+        {"partNumber": "1", "uploadId": upload_id},
+        {
+            "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "x-amz-trailer": "x-amz-checksum-crc32",
+            "x-amz-sdk-checksum-algorithm": "CRC32",
+        },
+        length=5,
+        chunked_body=True,
+    )
+    sink = ACTION.begin(world.context("UploadPart", "alice"), ACTION.parse(request))
+    sink.write((body,))
+    assert parsed("UploadPart", sink.finish())["ChecksumCRC32"] == checksum.value
+    assert parts(world, upload_id)[0].checksum == checksum
+
+
+def test_a_checksum_that_the_client_leaves_to_the_server(world: World) -> None:
+    """Of all bytes: Complete does not need it from the client."""
+    upload_id = begin(world, "CRC32", "FULL_OBJECT")
+    found = parsed("UploadPart", upload(world, upload_id))
+    assert found["ChecksumCRC32"] == checksum_of("CRC32").value
+    assert parts(world, upload_id)[0].checksum == checksum_of("CRC32")
+
+
+def test_a_checksum_that_the_upload_has_not_asked_for(world: World, upload_id: str) -> None:
+    value = checksum_of("SHA1").value
+    answer = upload(world, upload_id, headers={"x-amz-checksum-sha1": value})
+    assert parsed("UploadPart", answer)["ChecksumSHA1"] == value
+    assert parts(world, upload_id)[0].checksum == DEFAULT
+    with pytest.raises(errors.BadDigest):
+        wrong = {"x-amz-checksum-sha1": checksum_of("SHA1", b"other").value}
+        upload(world, upload_id, headers=wrong)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind", "given", "message"),
+    [
+        (
+            "SHA256",
+            "COMPOSITE",
+            "CRC32",
+            "expected checksum Type: sha256, actual checksum Type: crc32",
+        ),
+        ("SHA256", "COMPOSITE", None, "expected checksum Type: sha256, actual checksum Type: null"),
+        ("CRC32", "COMPOSITE", None, "expected checksum Type: crc32, actual checksum Type: null"),
+        (
+            "CRC32",
+            "FULL_OBJECT",
+            "SHA1",
+            "expected checksum Type: crc32, actual checksum Type: sha1",
+        ),
+    ],
+)
+def test_another_checksum_than_the_uploads(
+    world: World, algorithm: str, kind: str, given: str | None, message: str
+) -> None:
+    upload_id = begin(world, algorithm, kind)
+    headers = {}
+    if given is not None:
+        headers[f"x-amz-checksum-{given.lower()}"] = checksum_of(given).value
+    with pytest.raises(errors.InvalidRequest) as caught:
+        upload(world, upload_id, headers=headers)
+    assert str(caught.value) == f"Checksum Type mismatch occurred, {message}"
+    assert parts(world, upload_id) == ()
+
+
+def test_a_wrong_checksum(world: World) -> None:
+    upload_id = begin(world, "CRC32", "COMPOSITE")
+    with pytest.raises(errors.BadDigest):
+        wrong = {"x-amz-checksum-crc32": checksum_of("CRC32", b"other").value}
+        upload(world, upload_id, headers=wrong)
+    assert parts(world, upload_id) == ()
 
 
 def test_no_such_upload(world: World, upload_id: str) -> None:
