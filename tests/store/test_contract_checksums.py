@@ -80,7 +80,7 @@ def test_tags_and_large_metadata_leave_it(store: IStore, bucket: str) -> None:
 # -- copies ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [b"", b"data", b"x" * 3_000_000])
+@pytest.mark.parametrize("data", [b"", b"data", b"x" * 3_000_000], ids=["none", "small", "large"])
 @pytest.mark.parametrize("given", [None, "SHA1", "CRC32"])
 @pytest.mark.parametrize("wanted", [None, "SHA1", "SHA256"])
 def test_copies_have_what_is_asked_for(
