@@ -232,14 +232,17 @@ def load(file: Path | None, given: Given | None = None) -> Config:
             data = file.read_bytes()
         except OSError as error:
             raise SettingError(str(file), "", f"cannot be read: {error.strerror}") from error
-        found.update(_from_document(decode(data, str(file)), file.parent))
+        found.update(from_document(decode(data, str(file)), file.parent))
     found.update(given or {})
     return freeze(found)
 
 
-def _from_document(
-    document: Document, directory: Path
-) -> dict[tuple[str, str], tuple[object, str]]:
+def from_document(document: Document, directory: Path) -> dict[tuple[str, str], tuple[object, str]]:
+    """The raw values of a document, and where each stands.
+
+    :param directory: where relative paths begin.
+    :raises SettingError: there is no such section or setting.
+    """
     found: dict[tuple[str, str], tuple[object, str]] = {}
     for section, table in document.content.items():
         where = document.where([section])

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from fuzz.target import Target, promise
 from s3daemon.actions import complete_multipart_upload, delete_objects
-from s3daemon.wire import tagging, xmlio
+from s3daemon.wire import acl, tagging, xmlio
 from s3daemon.wire.awschunked import Decoder
 from s3daemon.wire.errors import S3Error
+from s3daemon.wire.grants import GROUP, USER
 
 
 def _document(name: str, parse: Callable[[bytes], object], *words: bytes) -> Target:
@@ -45,6 +46,14 @@ def _any_document(data: bytes) -> object:
             xmlio.children(element, name)
     xmlio.integer(root, "N", 0)
     return xmlio.child_text(root, "K", "")
+
+
+def _acl(data: bytes) -> object:
+    owner, grants = acl.parse(data)
+    if owner and all(grant.kind in (USER, GROUP) for grant in grants):
+        said = acl.parse(acl.render(owner, grants, lambda canonical_id: canonical_id))
+        promise(said == (owner, grants), "a list can be said back")
+    return grants
 
 
 def _aws_chunked(data: bytes) -> str:
@@ -92,6 +101,19 @@ TARGETS = (
         "xml_tagging",
         lambda data: tagging.parse_document(data),
         *(b"<Tagging>", b"<TagSet>", b"<Tag>", b"<Key>k</Key>", b"<Value>v</Value>"),
+    ),
+    _document(
+        "xml_acl",
+        _acl,
+        *(
+            b"<AccessControlPolicy>",
+            b"<Owner><ID>o</ID></Owner>",
+            b"<AccessControlList>",
+            b"<Grant>",
+        ),
+        *(b"<Permission>READ</Permission>", b"<ID>i</ID>", b'<Grantee xsi:type="CanonicalUser">'),
+        b' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+        b"<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>",
     ),
     Target(
         "aws_chunked",

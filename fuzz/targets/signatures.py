@@ -27,7 +27,7 @@ def _authorization(data: bytes) -> str:
         if said is None:
             return outcome + "nobody"
         promise(said.access_key, "somebody has a name")
-        promise(not said.signature or said.signature not in repr(said), "a signature is not shown")
+        promise("signature=" not in repr(said), "a signature is not shown")
         if lenient:
             continue
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fuzz.target import Target, promise
-from s3daemon.store.facts import BadKey, KeyTooLong
-from s3daemon.store.posix import metadata, names, packing, upload_names
+from s3daemon.store.facts import BadKey, Corrupt, KeyTooLong
+from s3daemon.store.posix import metadata, names, packing, upload_names, upload_state
 
 
 def _record(data: bytes) -> str:
@@ -66,7 +66,31 @@ def _part_names(data: bytes) -> str:
     return f"{min(len(scan.parts), 3)} {min(len(scan.claims), 2)} {scan.published}"
 
 
+def _upload_state(data: bytes) -> str:
+    try:
+        upload = upload_state.parse_state("0" * 32, data)
+    except Corrupt:
+        return "corrupt"
+    promise(isinstance(upload.key, str) and isinstance(upload.initiated_ns, int), "of their kinds")
+    texts = [*upload.attributes.system.values(), *upload.attributes.metadata.values()]
+    promise(all(isinstance(text, str) for text in texts), "text is text")
+    return f"{bool(upload.owner)} {upload.checksum_algorithm} {len(texts)}"
+
+
 TARGETS = (
+    Target(
+        "upload_state",
+        _upload_state,
+        (
+            *(b'"v":1,', b'"key":"k",', b'"owner":"o",', b'"initiated":5,', b'"sys":{},', b"null"),
+            *(
+                b'"meta":{"a":"b"},',
+                b'"tags":[["a","b"]]',
+                b'"checksum":["CRC32","COMPOSITE"]',
+                b"1e9",
+            ),
+        ),
+    ),
     Target(
         "record",
         _record,

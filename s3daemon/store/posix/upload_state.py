@@ -172,11 +172,21 @@ def read_state(upload_id: str, fd: int) -> UploadInfo:
     except FileNotFoundError as exc:
         raise NoSuchUpload(upload_id) from exc
     with open(state, "rb") as file:
-        raw = file.read()
+        return parse_state(upload_id, file.read())
+
+
+def parse_state(upload_id: str, raw: bytes) -> UploadInfo:
+    """What :func:`write_state` wrote.
+
+    :raises Corrupt: somebody else wrote it, or a later version did.
+    """
     try:
         fields = json.loads(raw)
         if fields["v"] != 1:
             raise ValueError("the state is of a later format")
+        texts = [fields["key"], *fields["sys"].values(), *fields["meta"].values()]
+        if not all(isinstance(text, str) for text in [*texts, fields["owner"] or ""]):
+            raise ValueError("a field is not text")
         tags = tuple((str(key), str(value)) for key, value in fields["tags"])
         acl = parse_acl(fields.get("acl"))
         attributes = Attributes(fields["sys"], fields["meta"], tags, acl)
@@ -194,5 +204,7 @@ def read_state(upload_id: str, fd: int) -> UploadInfo:
             algorithm,
             kind,
         )
-    except (ValueError, TypeError, LookupError) as exc:
+    except (
+        *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    ) as exc:
         raise Corrupt(f"state of upload {upload_id}: {exc}") from exc

@@ -346,6 +346,11 @@ STATE = '{"v":1,"key":"k","owner":null,"initiated":1,"sys":{},"meta":{},"tags":[
         *(STATE % checksum for checksum in ("1", "[]", '"CRC32"', "[1,2]", '["CRC32",null]')),
         STATE % '["CRC33","FULL_OBJECT"]',
         STATE % '["CRC32","SOMETHING"]',
+        (STATE % "null").replace('"initiated":1', '"initiated":1e999'),
+        (STATE % "null").replace('"k"', "5"),
+        (STATE % "null").replace('"sys":{}', '"sys":{"content-type":5}'),
+        (STATE % "null").replace('"meta":{}', '"meta":["a"]'),
+        '{"v":1,"x":' + "[" * 100_000,
     ],
 )
 def test_a_state_that_cannot_be_read(disk_store: PosixStore, root: Path, text: str) -> None:
