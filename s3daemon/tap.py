@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.application.service import MultiService
+from twisted.logger import Logger
 from twisted.python import usage
 
 from s3daemon import config as configuration
@@ -132,12 +134,45 @@ class Foreground(Root):
             _refuse(error)
 
 
+class Background(Root):
+    """Says in one line why it cannot start, on the terminal that the daemon leaves behind.
+
+    twistd itself shows no more than the first hundred bytes of an error.
+    """
+
+    def __init__(self) -> None:
+        Root.__init__(self)
+        self._terminal: int | None
+        try:
+            # By the time of an error 2 leads to /dev/null.
+            self._terminal = os.dup(2)
+        except OSError:
+            self._terminal = None
+
+    def privilegedStartService(self) -> None:
+        """Open the ports.
+
+        :raises CannotStart: they cannot be had; said already.
+        """
+        try:
+            MultiService.privilegedStartService(self)
+        except CannotStart as error:
+            Logger(namespace="s3daemon.listen").critical("{error}", error=error)
+            if self._terminal is not None:
+                os.write(self._terminal, f"s3gate: {error}\n".encode())
+            raise CannotStart("see the line above") from None
+        finally:
+            if self._terminal is not None:
+                os.close(self._terminal)
+                self._terminal = None
+
+
 def makeService(options: Options) -> Root:
     """The daemon, for twistd to start."""
     from twisted.internet import reactor
 
     twistd: Any = options.parent
-    kind = Foreground if twistd is not None and twistd.get("nodaemon") else Root
+    kind = Foreground if twistd is not None and twistd.get("nodaemon") else Background
     try:
         return build(options.config, reactor, kind)
     except (ProbeError, SettingError) as error:

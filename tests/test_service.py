@@ -15,16 +15,21 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
 from s3daemon import config, service
+from s3daemon.actions.base import Limits
 from s3daemon.auth.users import Directory
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.s3 import Pools
+from s3daemon.ops.listening import Listeners
 from s3daemon.service import SETTLE, Root, Storage
 from s3daemon.store.posix import PosixStore
 from s3daemon.store.posix.probe import ProbeError
 from s3daemon.streams.aside import Aside
 from s3daemon.streams.pool import Pool, SynchronousPool
 from s3daemon.toml_file import SettingError
+from s3daemon.wire.forwarded import Networks
+from tests.support.gateway import make_factory
 from tests.support.inmemory import Response, Wire
+from tests.support.tlsclient import Socket
 
 
 def settings(tmp_path: Path, **sections: dict[str, Any]) -> config.Config:
@@ -204,6 +209,28 @@ def test_a_store_in_use_stays_open() -> None:
     assert not store.closed
     assert "do not come back" in events[0]["log_format"]
     go_on.set()
+
+
+def test_requests_that_the_stop_cuts_off_are_logged(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    reactor = MemoryReactorClock()
+    factory = make_factory(PosixStore(tmp_path), Limits(strict_names=False), reactor)
+    listeners = Listeners(reactor, factory, [], 30.0, Networks(), 10.0)
+    socket = Socket(reactor)
+    socket.protocol = factory.buildProtocol(None)
+    socket.protocol.makeConnection(socket)
+    head = "PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+    signed = "Authorization: AWS4-HMAC-SHA256 Credential=alice/x\r\n\r\n"
+    socket.protocol.dataReceived((head + signed + "some").encode())
+    stopped = listeners.stopService()
+    before: list[str] = []
+    with capturedLogs() as events:
+        stopped.addCallback(
+            lambda _: before.extend(event["line"] for event in events if "line" in event)
+        )
+        reactor.pump([1] * 30)
+    (line,) = before
+    assert "operation=PutObject method=PUT target=/b/k status=- error=ClientGone" in line
 
 
 # ---------------------------------------------------------------- settings, seen by a client

@@ -51,12 +51,15 @@ class Entry:
     def write(self, log: Logger, status: int, received: int, sent: int, now: float) -> None:
         """Write the line.
 
+        :param status: of the answer; 0 when none was begun.
+
         It is formatted here: twisted.logger takes ten times as long for a format of eleven names.
         """
+        shown = status or "-"
         ms = (now - self.begin) * 1000
         log.info(
             "{line}",
             line=f"request_id={self.request_id} peer={self.peer} user={printable_text(self.user)}"
             f" operation={self.operation} method={self.method} target={printable(self.target)}"
-            f" status={status} error={self.error} received={received} sent={sent} ms={ms:.1f}",
+            f" status={shown} error={self.error} received={received} sent={sent} ms={ms:.1f}",
         )

@@ -186,7 +186,7 @@ class S3Service:
         finally:
             entry.write(
                 self._log,
-                request.code,
+                request.code if request.startedWriting else 0,
                 request.body.received,
                 request.sentLength,
                 self._reactor.seconds(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ from s3daemon.ops.hangup import Reloadable
 from s3daemon.ops.proxied import ProxiedFactory
 from s3daemon.ops.tls import Certificates, TlsFactory, load
 from s3daemon.wire.forwarded import Networks
+
+#: Seconds in which connections that are ended have to be gone.
+ENDING = 2.0
 
 #: Connections that may wait to be accepted; the kernel takes less where it is told to
 #: (net.core.somaxconn).
@@ -64,6 +68,13 @@ class Place:
         """
         listen = parse(description)
         return cls(listen, None if listen.tls is None else Certificates(listen.tls, now))
+
+    @property
+    def how(self) -> str:
+        """What is spoken there before HTTP, for people."""
+        proxied = ", behind PROXY headers" if self.listen.proxied else ""
+        certificates = self.certificates
+        return proxied + (f", TLS {certificates.describe()}" if certificates is not None else "")
 
     @property
     def reloadable(self) -> Reloadable | None:
@@ -135,8 +146,8 @@ class Listeners(Service):
     def startService(self) -> None:
         """Say where we listen."""
         Service.startService(self)
-        for port in self.ports:
-            self._log.info("listening on {where}", where=shown(port.getHost()))
+        for place, port in zip(self.places, self.ports, strict=True):
+            self._log.info("listening on {where}{how}", where=shown(port.getHost()), how=place.how)
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, finish the requests under way as far as the time goes, end the rest."""
@@ -161,6 +172,12 @@ class Listeners(Service):
                 drain=self.drain,
             )
             factory.abort()
+            # Sockets tell of their end in a later turn of the reactor, and only then have the
+            # requests ended too, with a line in the log each.
+            ended = factory.drain()
+            ended.addTimeout(ENDING, clock)
+            with suppress(TimeoutError):
+                await ended
 
 
 async def _stopped(port: IListeningPort) -> None:

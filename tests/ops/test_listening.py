@@ -13,9 +13,12 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
-from s3daemon.ops.listening import BACKLOG, CannotStart, Listeners, Place, shown
+from s3daemon.ops.listening import BACKLOG, ENDING, CannotStart, Listeners, Place, shown
+from s3daemon.ops.proxied import ProxiedFactory
+from s3daemon.ops.tls import TlsFactory
 from s3daemon.wire.forwarded import Networks
-from tests.support.certificates import NOW
+from tests.support.certificates import NOW, Authority
+from tests.support.tlsclient import Socket
 
 TRUSTED = Networks(["10.0.0.0/8"])
 
@@ -95,9 +98,71 @@ def test_the_stop_does_not_wait_for_ever() -> None:
     stopped = service.stopService()
     with capturedLogs() as events:
         clock.advance(30)
-    assert stopped.called
     assert factory.aborted == 1
     assert "still under way" in events[0]["log_format"]
+    assert not stopped.called, "what was ended has to end, and be logged"
+    assert factory.drained is not None
+    factory.drained.callback(None)
+    assert stopped.called
+    assert clock.getDelayedCalls() == []
+
+
+def test_nor_does_it_for_connections_that_do_not_end() -> None:
+    service, factory, clock = running()
+    stopped = service.stopService()
+    clock.advance(30)
+    assert factory.aborted == 1
+    clock.advance(ENDING)
+    assert stopped.called
+
+
+def test_where_and_how_it_listens(tmp_path: Path) -> None:
+    key, certificate = Authority().issue("s3.example.com").write(tmp_path)
+    description = f"haproxy:ssl:7:{key}:{certificate}:interface=127.0.0.1"
+    service = listeners("tcp:1:interface=127.0.0.1", description)
+    service.privilegedStartService()
+    with capturedLogs() as events:
+        service.startService()
+    assert [event["how"] for event in events] == [
+        "",
+        ", behind PROXY headers, TLS for s3.example.com, valid until 2030-04-16 17:46:40 UTC",
+    ]
+    plain, behind = (factory for _, factory, _, _ in service._reactor.tcpServers)
+    assert plain is service._factory
+    assert isinstance(behind, ProxiedFactory)
+    assert behind.buildProtocol(IPv4Address("TCP", "11.0.0.1", 1)) is None
+    assert behind.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1)) is not None
+    assert isinstance(behind._wrapped, TlsFactory)
+
+
+def test_the_stop_ends_connections_whose_header_has_not_come() -> None:
+    service = listeners("haproxy:tcp:1:interface=127.0.0.1")
+    service.privilegedStartService()
+    (proxied,) = (factory for _, factory, _, _ in service._reactor.tcpServers)
+    socket = Socket(service._reactor)
+    socket.protocol = proxied.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))
+    socket.protocol.makeConnection(socket)
+    service.stopService()
+    assert socket.closed == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        (OSError(99, "Cannot assign requested address"), "this machine has no such address"),
+        (OSError(105, "No buffer space available"), "No buffer space available"),
+        (ValueError("something"), "cannot listen on 'tcp:80': something"),
+        (CannotListenError("", 80, OSError(98, "Address already in use")), "choose another port"),
+    ],
+)
+def test_what_to_do_about_it(problem: Exception, says: str) -> None:
+    class Failing(MemoryReactorClock):
+        def listenTCP(self, port: int, factory: Any, *args: Any, **kwargs: Any) -> Any:
+            raise problem
+
+    with pytest.raises(CannotStart) as caught:
+        listeners("tcp:80", reactor=Failing()).privilegedStartService()
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class Behind:
         protocol = self.factory.buildProtocol(peer)
         if protocol is None:
             return None
-        socket = Socket()
+        socket = Socket(self.clock)
         socket.protocol = protocol
         protocol.makeConnection(socket)
         return socket
@@ -134,6 +134,7 @@ def test_what_is_no_header_ends_the_connection(data: bytes) -> None:
     assert not behind.echoes.made
     assert socket.value() == b""
     assert events[0]["host"] == "10.0.0.1"
+    behind.clock.advance(0)
     assert behind.clock.getDelayedCalls() == []
 
 
@@ -151,6 +152,7 @@ def test_a_header_has_to_come_in_time() -> None:
 def test_a_balancer_that_goes_away_before() -> None:
     behind, socket = connected()
     socket.loseConnection()
+    behind.clock.advance(0)
     assert behind.clock.getDelayedCalls() == []
     assert not behind.factory.waiting
     assert not behind.echoes.made

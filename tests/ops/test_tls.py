@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 
 from s3daemon.config_listen import TlsFiles
@@ -169,7 +170,7 @@ def test_certificates_that_lead_to_a_root_are_sent(apart: bool, tmp_path: Path) 
     context = SSL.Context(SSL.TLS_METHOD)
     client = SSL.Connection(context, None)
     client.set_connect_state()
-    socket = Socket()
+    socket = Socket(Clock())
     socket.protocol = factory.buildProtocol(PEER)
     socket.protocol.makeConnection(socket)
     for _ in range(2):

@@ -25,6 +25,7 @@ from s3daemon.http.s3 import Pools, S3Service, Settings
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.pool import IPool, SynchronousPool
+from s3daemon.wire.forwarded import Networks
 from s3daemon.wire.message import Personality
 from s3daemon.wire.target import Endpoint
 from tests.support.inmemory import Wire
@@ -43,6 +44,7 @@ def make_factory(
     ready: Callable[[], None] = lambda: None,
     users: Sequence[User] = (),
     sigv2: bool = False,
+    trusted: Networks | None = None,
     **settings: Any,
 ) -> S3Factory:
     """The server factory over a store; further settings are those of S3Service.
@@ -74,7 +76,13 @@ def make_factory(
         lambda: next(ticks),
     )
     gateway = Gateway(s3, pools.light, ready, clock)
-    return S3Factory(clock, SynchronousPool().run, process=gateway.process, bad_request=bad_request)
+    return S3Factory(
+        clock,
+        SynchronousPool().run,
+        process=gateway.process,
+        bad_request=bad_request,
+        trusted=trusted or Networks(),
+    )
 
 
 def make_wire(root: Path, min_part: int = 5 * 1024 * 1024) -> Wire:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,11 +21,15 @@ PEER = IPv4Address("TCP", "192.0.2.7", 5555)
 class Socket(StringTransport):
     """The server's transport; what it writes waits to be taken.
 
+    It tells its protocol of the end in the next turn of the clock, as sockets do.
+
+    :ivar closed: how the server's side was closed, or "".
     :ivar most: so many bytes fit before the producer is paused, as in a socket and its buffer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__(peerAddress=PEER)
+        self._clock = clock
         self.protocol: Any = None
         self.closed = ""
         self.most = 64 * 1024
@@ -47,25 +53,27 @@ class Socket(StringTransport):
             self._full = False
             if self.producer is not None:
                 self.producer.resumeProducing()
-        return data
-
-    def unregisterProducer(self) -> None:
-        super().unregisterProducer()
-        if self.disconnecting:
+        elif self.disconnecting:
             self._end("done", ConnectionDone())
+        return data
 
     def loseConnection(self) -> None:
         super().loseConnection()
-        if self.producer is None:
+        if not self.value():
             self._end("done", ConnectionDone())
 
     def abortConnection(self) -> None:
+        self.clear()  # what the kernel has not taken is gone
         self._end("aborted", ConnectionLost())
+
+    def lose(self) -> None:
+        """The other side is gone."""
+        self._end("lost", ConnectionLost())
 
     def _end(self, how: str, reason: Exception) -> None:
         if not self.closed:
             self.closed = how
-            self.protocol.connectionLost(Failure(reason))
+            self._clock.callLater(0, lambda: self.protocol.connectionLost(Failure(reason)))
 
 
 def trusting(authority: bytes) -> ssl.SSLContext:
@@ -80,12 +88,19 @@ class TlsClient:
     :ivar ended: the server has said that nothing more comes (close_notify).
     """
 
-    def __init__(self, factory: Any, context: ssl.SSLContext, preamble: bytes = b"") -> None:
-        self.socket = Socket()
+    def __init__(
+        self,
+        factory: Any,
+        context: ssl.SSLContext,
+        preamble: bytes = b"",
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = Clock() if clock is None else clock
+        self.socket = Socket(self._clock)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._in, self._out, server_hostname="localhost")
         self.socket.protocol = factory.buildProtocol(PEER)
-        self.received = b""
+        self.received = bytearray()
         self.ended = False
         self.socket.protocol.makeConnection(self.socket)
         if preamble:
@@ -93,8 +108,9 @@ class TlsClient:
 
     def deliver(self, data: bytes) -> None:
         """Bytes on the wire, as they are."""
-        if not self.socket.closed:
+        if data and not self.socket.closed:
             self.socket.protocol.dataReceived(data)
+        self._clock.advance(0)
 
     def turn(self) -> bool:
         """Move what waits, both ways; whether anything did."""
@@ -104,6 +120,7 @@ class TlsClient:
         came = self.socket.take()
         if came:
             self._in.write(came)
+        self._clock.advance(0)
         return bool(out or came)
 
     def handshake(self) -> TlsClient:
@@ -127,7 +144,7 @@ class TlsClient:
             self.turn()
         self.read()
 
-    def read(self) -> bytes:
+    def read(self) -> bytearray:
         """All clear text that has come so far."""
         while True:
             self.turn()
@@ -144,10 +161,13 @@ class TlsClient:
                 return self.received
             self.received += piece
 
+    def vanish(self) -> None:
+        """The connection breaks, without a word of TLS."""
+        self.socket.lose()
+        self._clock.advance(0)
+
     def say_goodbye(self) -> None:
         """Send close_notify."""
-        try:
+        with suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
         self.turn()
