@@ -10,6 +10,9 @@ payload in multiple chunks" and "... including trailing headers".
     last    = "0"  [ ";chunk-signature=" 64HEXDIG ] CRLF
     trailer = name ":" value CRLF                 ; the last one may be x-amz-trailer-signature
 
+What is no chunk is answered as S3 does, like a body that was cut short: a client whose framing is
+off has most likely lost bytes.
+
 Signatures are parsed and kept out of the data here; who can verify them listens as a
 :class:`~s3daemon.wire.message.ChunkVerifier`.
 """
@@ -24,7 +27,7 @@ from s3daemon.wire import errors
 from s3daemon.wire.errors import (
     IncompleteBody,
     InvalidArgument,
-    InvalidRequest,
+    MalformedTrailerError,
     MissingContentLength,
 )
 from s3daemon.wire.message import ChunkVerifier, S3Request
@@ -90,8 +93,8 @@ class Decoder:
 
         Bytes that are all content come back as the same object.
 
-        :raises InvalidRequest: this is not aws-chunked.
-        :raises IncompleteBody: the chunks hold more than was announced.
+        :raises IncompleteBody: this is not aws-chunked, or the chunks hold more than was announced.
+        :raises MalformedTrailerError: what follows the last chunk is no trailers.
         """
         if self._held:
             data = self._held + data
@@ -131,7 +134,8 @@ class Decoder:
 
     def _hold(self, beginning: bytes) -> None:
         if len(beginning) >= MAX_LINE:
-            raise _malformed("a line is too long")
+            bad = _bad_trailer if self._state is _State.TRAILER else _malformed
+            raise bad("a line is too long")
         # No longer than need be: a chunk's data ends here, so all it can hold is half a CRLF.
         if self._state is _State.DATA_END and beginning != b"\r":
             raise _malformed("a chunk is longer than its size says")
@@ -181,30 +185,34 @@ class Decoder:
     def _field(self, line: bytes) -> None:
         found = _TRAILER.fullmatch(line)
         if found is None or not self._trailer:
-            raise _malformed("a line after the last chunk is no trailer")
+            raise _bad_trailer("a line after the last chunk is no trailer")
         name, value = found[1].decode().lower(), found[2].decode().strip("\t ")
         if self._trailer_signature is not None:
-            raise _malformed("there are trailers after their signature")
+            raise _bad_trailer("there are trailers after their signature")
         if name == _TRAILER_SIGNATURE:
             if not _SIGNATURE.fullmatch(value):
-                raise _malformed("the signature of the trailers is not 64 hex digits")
+                raise _bad_trailer("the signature of the trailers is not 64 hex digits")
             self._trailer_signature = value
         elif name in self.trailers or len(self.trailers) == MAX_TRAILERS:
-            raise _malformed("there are too many trailers, or one comes twice")
+            raise _bad_trailer("there are too many trailers, or one comes twice")
         else:
             self.trailers[name] = value
 
     def _end_trailers(self) -> None:
         if self._signed and self._trailer:
             if self._trailer_signature is None:
-                raise _malformed("the trailers are not signed")
+                raise _bad_trailer("the trailers are not signed")
             if self._verifier is not None:
                 self._verifier.trailers(self.trailers, self._trailer_signature)
         self._state = _State.DONE
 
 
-def _malformed(what: str) -> InvalidRequest:
-    return InvalidRequest(f"The body is not valid aws-chunked data: {what}.")
+def _malformed(what: str) -> IncompleteBody:
+    return IncompleteBody(f"The body is not valid aws-chunked data: {what}.")
+
+
+def _bad_trailer(what: str) -> MalformedTrailerError:
+    return MalformedTrailerError(f"The trailers of the body are not valid: {what}.")
 
 
 def decoder_for(request: S3Request) -> Decoder | None:

@@ -101,7 +101,6 @@ BAD_SIGNED = [
     b"5;chunk-signature=" + SIG + b";x\r\nhello\r\n",
     b"5; chunk-signature=" + SIG + b"\r\nhello\r\n",
     b"5;Chunk-Signature=" + SIG + b"\r\nhello\r\n",
-    chunk(b"hello") + END[:-2] + b"a:b\r\n\r\n",  # a trailer that the form has no room for
 ]
 BAD_UNSIGNED = [
     b"\r\n",
@@ -124,6 +123,8 @@ BAD_UNSIGNED = [
     b"5\r\nhello\r\n0\r\n\r\n0\r\n\r\n",
     b"5;" + b"x" * 5000,
     b"5;" + b"x" * 5000 + b"\r\nhello\r\n",
+]
+BAD_TRAILERS = [
     b"5\r\nhello\r\n0\r\na:" + b"x" * 5000,
     b"5\r\nhello\r\n0\r\na\r\n\r\n",
     b"5\r\nhello\r\n0\r\na b:c\r\n\r\n",
@@ -143,8 +144,20 @@ BAD_UNSIGNED = [
 )
 def test_bad_framing(body, signed, step):
     decoder = Decoder(5, signed, not signed)
-    with pytest.raises(errors.InvalidRequest):
+    with pytest.raises(errors.IncompleteBody):
         run(decoder, body, step)
+
+
+@pytest.mark.parametrize("step", [1, 1 << 20])
+@pytest.mark.parametrize("body", BAD_TRAILERS)
+def test_bad_trailers(body, step):
+    with pytest.raises(errors.MalformedTrailerError):
+        run(Decoder(5, False, True), body, step)
+
+
+def test_a_trailer_that_the_form_has_no_room_for():
+    with pytest.raises(errors.MalformedTrailerError):
+        run(Decoder(5, True, False), chunk(b"hello") + END[:-2] + b"a:b\r\n\r\n", 1 << 20)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +171,13 @@ def test_bad_framing(body, signed, step):
     ],
 )
 def test_trailers_of_a_signed_body_have_to_be_signed(tail):
-    with pytest.raises(errors.InvalidRequest):
+    with pytest.raises(errors.MalformedTrailerError):
         run(Decoder(0, True, True), END[:-2] + tail)
 
 
 @pytest.mark.parametrize("tail", [b"X", b"\n", b"\rX"])
 def test_a_chunk_that_does_not_end_is_refused_at_once(tail):
-    with pytest.raises(errors.InvalidRequest):
+    with pytest.raises(errors.IncompleteBody):
         Decoder(9, False, False).feed(b"5\r\nhello" + tail)
 
 
@@ -305,6 +318,6 @@ def test_garbage_ends_the_same_way_at_once_and_byte_by_byte(body, signed, traile
     for step in (1 << 20, 1):
         try:
             outcomes.append(run(Decoder(5, signed, trailer), body, step))
-        except (errors.InvalidRequest, errors.IncompleteBody) as error:
+        except (errors.MalformedTrailerError, errors.IncompleteBody) as error:
             outcomes.append(type(error))
     assert outcomes[0] == outcomes[1]
