@@ -26,6 +26,10 @@ MAX_KEY = 1024
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]+)")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+#: A checksum of the body, or which one there is; not what else begins like this.
+_CHECKSUM = re.compile(
+    "x-amz-sdk-checksum-algorithm|x-amz-checksum-(?!mode|type|algorithm)[a-z0-9]+"
+)
 
 #: Parameters of a signature, in lower case; other ``x-amz-`` parameters stand for header fields.
 _SIGNING = frozenset(
@@ -225,10 +229,13 @@ def _lift(query: Mapping[str, str], headers: dict[str, str]) -> None:
 
     Clients move such fields into the query of a presigned URL, and S3 reads them there; not to
     would store an object without the metadata, or the encryption, that was asked for.
+
+    A checksum there is none that the sender of the body has made: who signs a URL has no body, and
+    the SDK for JavaScript puts that of no bytes into it.  S3 does not look at it.
     """
     for name, value in query.items():
         lower = name.lower()
-        if lower.startswith("x-amz-") and lower not in _SIGNING:
+        if lower.startswith("x-amz-") and lower not in _SIGNING and not _CHECKSUM.fullmatch(lower):
             headers.setdefault(lower, value)
 
 

@@ -226,6 +226,22 @@ def test_fields_in_the_query_of_a_presigned_url_are_read_as_fields():
     }
 
 
+def test_a_checksum_in_the_query_is_none_of_the_body():
+    """Who signs a URL has no body; an SDK puts the checksum of no bytes into it all the same."""
+    got = request(
+        b"/b/k?X-Amz-Signature=0&x-amz-checksum-crc32=AAAAAA%3D%3D&X-Amz-Checksum-Sha256=x"
+        b"&x-amz-sdk-checksum-algorithm=CRC32&x-amz-checksum-mode=ENABLED"
+        b"&x-amz-checksum-type=COMPOSITE&x-amz-checksum-algorithm=CRC32",
+        (b"x-amz-checksum-sha1", b"y"),
+    )
+    assert got.headers == {
+        "x-amz-checksum-sha1": "y",
+        "x-amz-checksum-mode": "ENABLED",
+        "x-amz-checksum-type": "COMPOSITE",
+        "x-amz-checksum-algorithm": "CRC32",
+    }
+
+
 def test_method_and_transport():
     got = target.request_from(b"PUT", b"/b/k", [], ENDPOINTS, secure=True, length=5)
     assert (got.method, got.secure, got.length, got.chunked_body) == ("PUT", True, 5, False)
