@@ -138,6 +138,8 @@ class Auth:
     :ivar credentials: where the users are: an absolute path, ``credential:NAME`` for what systemd
         passes on, or "" for none but one in the environment.
     :ivar sigv2: signatures of version 2 are taken too.
+    :ivar anonymous: requests without credentials are let in, to what an access control list grants
+        to everybody.
     :ivar allow_remote_simple: mode simple on addresses that other machines can reach.
     :ivar unowned: who may use a directory that no S3 client made: ``everyone`` who is
         authenticated, or ``nobody``.
@@ -146,6 +148,7 @@ class Auth:
     mode: str = option(kinds.choice("sigv4", "simple"), "sigv4")
     credentials: str = option(_CREDENTIALS, "")
     sigv2: bool = option(kinds.BOOLEAN, False)
+    anonymous: bool = option(kinds.BOOLEAN, False)
     allow_remote_simple: bool = option(kinds.BOOLEAN, False)
     unowned: str = option(kinds.choice("everyone", "nobody"), "everyone")
 

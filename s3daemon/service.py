@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import MultiService, Service
-from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -175,7 +175,7 @@ def build_factory(
     config: Config, store: IStore, directory: Directory, pools: Pools, reactor: Any
 ) -> S3Factory:
     """The server factory over a store: everything between the ports and the disk."""
-    portal = Portal(Realm(directory), [_checker(config, directory)])
+    portal = Portal(Realm(directory), _checkers(config, directory))
     settings = Settings(
         endpoints=[Endpoint(base, shows) for base, shows in config.server.endpoints],
         domains=config.server.domains,
@@ -223,6 +223,11 @@ def build_factory(
     )
 
 
+def _checkers(config: Config, directory: Directory) -> list[ICredentialsChecker]:
+    anonymous = [AllowAnonymousAccess()] if config.auth.anonymous else []
+    return [_checker(config, directory), *anonymous]
+
+
 def _checker(config: Config, directory: Directory) -> ICredentialsChecker:
     if config.auth.mode == "simple":
         return SimpleChecker(directory, time.time)
@@ -255,6 +260,8 @@ def _announce(config: Config, store: PosixStore, users: LiveUsers) -> None:
         )
     if config.auth.sigv2:
         log.warn("signatures of version 2 are taken, which do not cover the body of a request")
+    if config.auth.anonymous:
+        log.warn("requests without credentials reach what a list grants to everybody")
     if config.auth.mode == "simple" and config.auth.allow_remote_simple:
         log.warn("auth is simple on any address: whoever reaches a port may be anybody")
     now, least = raise_limit(config.limits.connections)

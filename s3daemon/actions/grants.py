@@ -50,7 +50,8 @@ def new_object(context: Context, bucket: BucketInfo, given: Given) -> tuple[str,
         does not say the same.
     :raises S3Error: see :func:`resolve`.
     """
-    caller = context.caller.id
+    # What nobody in particular puts is the bucket's owner's.
+    caller = context.caller.id or bucket.owner or ""
     if bucket.owner and bucket.ownership == ENFORCED:
         same = Grant(USER, bucket.owner, FULL_CONTROL)
         if given and given.canned != _FOR_BUCKET_OWNER and given.grants != (same,):

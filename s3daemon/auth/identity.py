@@ -19,7 +19,8 @@ class IIdentity(Interface):
 class Identity:
     """A caller that a checker has vouched for.
 
-    :ivar id: canonical id: what buckets and objects carry as their owner.
+    :ivar id: canonical id: what buckets and objects carry as their owner; "" for
+        :data:`NOBODY` only.
     :ivar name: for people and logs.
     :ivar display_name: what S3 answers show beside the id.
     :ivar email: by which a grant may name them; "" for none.
@@ -38,3 +39,7 @@ class Identity:
     groups: tuple[int, ...] = ()
     read_only: bool = False
     scopes: tuple[str, ...] = ()
+
+
+#: Who sends a request that carries no credentials.
+NOBODY = Identity("", "anonymous", "anonymous")

@@ -21,6 +21,7 @@ class Need:
     :ivar bucket: the permission that the bucket's list has to give; None: it says nothing.
     :ivar object: the permission that the object's own list has to give.
     :ivar initiator: the multipart upload has to be the caller's.
+    :ivar known: the caller has to be somebody: S3 begins no upload for the anonymous.
     :ivar around: it tells of nothing but that the bucket is there, so that who is bound to a prefix
         in it may ask.
 
@@ -31,6 +32,7 @@ class Need:
     bucket: str | None = None
     object: str | None = None
     initiator: bool = False
+    known: bool = False
     around: bool = False
 
 
@@ -39,7 +41,7 @@ _OWNER_CHANGES = Need(changes=True)
 _LIST = Need(changes=False, bucket=READ)
 _READ = Need(changes=False, object=READ)
 _WRITE = Need(changes=True, bucket=WRITE)
-_WRITE_PART = Need(changes=True, bucket=WRITE, initiator=True)
+_WRITE_PART = Need(changes=True, bucket=WRITE, initiator=True, known=True)
 
 NEEDS: Mapping[str, Need] = {
     # Asked about the bucket that is to be, which is the caller's.
@@ -71,10 +73,10 @@ NEEDS: Mapping[str, Need] = {
     "CopyObject": _WRITE,
     "DeleteObject": _WRITE,
     "DeleteObjects": _WRITE,
-    "CreateMultipartUpload": _WRITE,
+    "CreateMultipartUpload": Need(changes=True, bucket=WRITE, known=True),
     "UploadPart": _WRITE_PART,
     "UploadPartCopy": _WRITE_PART,
     "CompleteMultipartUpload": _WRITE_PART,
-    "ListParts": Need(changes=False, initiator=True),
-    "AbortMultipartUpload": Need(changes=True, initiator=True),
+    "ListParts": Need(changes=False, initiator=True, known=True),
+    "AbortMultipartUpload": Need(changes=True, initiator=True, known=True),
 }

@@ -22,9 +22,10 @@ class Policy:
 
     1. what is outside the caller's scopes is refused;
     2. what changes something is refused to who may only read;
-    3. a directory that no S3 client made has no owner: it is everybody's, or nobody's;
-    4. the owner of the bucket may do everything in it, whoever put an object there;
-    5. the table of :mod:`s3daemon.auth.permissions` says which list has to permit it.
+    3. what needs somebody to be known is refused to the anonymous;
+    4. a directory that no S3 client made has no owner: it is every user's, or nobody's;
+    5. the owner of the bucket may do everything in it, whoever put an object there;
+    6. the table of :mod:`s3daemon.auth.permissions` says which list has to permit it.
 
     :ivar unowned_for_all: every authenticated caller may use a bucket without an owner; else
         nobody may.
@@ -62,8 +63,11 @@ class Policy:
             refused, reason = True, "it is outside the user's scopes"
         elif caller.read_only and need.changes:
             refused, reason = True, "the user may only read"
+        elif need.known and not caller.id:
+            refused, reason = True, "nobody knows who asks"
         elif bucket.owner is None:
-            refused, reason = not self.unowned_for_all, "the bucket has no owner"
+            refused = not (self.unowned_for_all and caller.id)
+            reason = "the bucket has no owner"
         elif bucket.owner == caller.id and caller.id:
             refused, reason = False, "the bucket is the user's"
         elif not bucket.owner:
@@ -99,7 +103,11 @@ def _by_lists(caller: str, need: Need, bucket: BucketInfo, find: Find | None) ->
         if find is not None and permits(bucket.acl or (), caller, need.bucket or READ):
             return False, "it is not there, which the bucket's list lets the user know"
         return True, "the bucket is somebody else's, and what is asked for is not there"
-    if found.owner == caller and (need.initiator or need.object in (READ_ACP, WRITE_ACP)):
+    if (
+        caller
+        and found.owner == caller
+        and (need.initiator or need.object in (READ_ACP, WRITE_ACP))
+    ):
         return False, "the object or upload is the user's"
     if need.initiator:
         return True, "somebody else began the upload"

@@ -2,13 +2,16 @@
 
 It is ``twisted.cred``'s: a :class:`~twisted.cred.portal.Portal` with checkers for
 :class:`~s3daemon.auth.credentials.ISignedRequest`, and a realm whose avatars are callers.  A
-further way to prove who one is, is a further checker; nothing else changes.
+further way to prove who one is, is a further checker; nothing else changes.  A request without a
+claim is anonymous, and refused unless a checker for that is among them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from twisted.cred.checkers import ANONYMOUS
+from twisted.cred.credentials import Anonymous, ICredentials
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, fail
@@ -17,7 +20,7 @@ from zope.interface import Interface, implementer
 
 from s3daemon.auth.caller import Caller, ICaller
 from s3daemon.auth.credentials import SignedRequest
-from s3daemon.auth.identity import Identity
+from s3daemon.auth.identity import NOBODY, Identity
 from s3daemon.auth.users import Directory
 from s3daemon.wire.authorization import parse_claim
 from s3daemon.wire.claim import V2, AccessClaim
@@ -29,7 +32,7 @@ from s3daemon.wire.message import Personality, S3Request
 class Realm:
     """Gives the caller for an avatar id.
 
-    The id is a :class:`Caller`; or an :class:`Identity`, which says nothing about the body; or,
+    The id is ``ANONYMOUS``; or a :class:`Caller`; or an :class:`Identity`, which says nothing about the body; or,
     from a checker that is not ours, a name: the canonical id of a user we know, or of one we learn
     of now.
     """
@@ -39,7 +42,7 @@ class Realm:
 
     def requestAvatar(  # type: ignore[override]  # the id is a value here, see above
         self,
-        avatarId: Caller | Identity | bytes | str,
+        avatarId: Caller | Identity | bytes | str | tuple[()],
         mind: object,
         *interfaces: type[Interface],
     ) -> tuple[type[Interface], Caller, Callable[[], None]]:
@@ -48,8 +51,12 @@ class Realm:
         :raises NotImplementedError: an avatar other than :class:`ICaller` is asked for, or the
             checker let somebody in without a name.
         """
-        if ICaller not in interfaces or not avatarId:
-            raise NotImplementedError("there are only callers here, and nobody is anonymous")
+        if ICaller not in interfaces:
+            raise NotImplementedError("there are only callers here")
+        if avatarId is ANONYMOUS:
+            return ICaller, Caller(NOBODY), _logout
+        if not avatarId:
+            raise NotImplementedError("a checker has let somebody in without a name")
         if isinstance(avatarId, Caller):
             return ICaller, avatarId, _logout
         if isinstance(avatarId, Identity):
@@ -85,19 +92,18 @@ class Authenticator:
             claim = self._claim(request)
         except S3Error as error:
             return fail(error)
-        return self._portal.login(
-            SignedRequest(request, target, fields, claim), None, ICaller
-        ).addCallbacks(_caller, _refuse)
+        credentials: ICredentials = (
+            Anonymous() if claim is None else SignedRequest(request, target, fields, claim)
+        )
+        return self._portal.login(credentials, None, ICaller).addCallbacks(_caller, _refuse)
 
-    def _claim(self, request: S3Request) -> AccessClaim:
+    def _claim(self, request: S3Request) -> AccessClaim | None:
         claim = parse_claim(request, lenient=self._lenient)
         # The Alluxio proxy reads a header of version 4 or a presigned query, and nothing else.
         if request.personality is Personality.ALLUXIO and (
             claim is None or (self._lenient and claim.scheme == V2 and not claim.presigned)
         ):
             raise AuthorizationHeaderMalformed
-        if claim is None:
-            raise AccessDenied
         return claim
 
 

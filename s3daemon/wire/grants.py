@@ -50,17 +50,17 @@ def private(owner: str) -> Grants:
 
 
 def permits(grants: Iterable[Grant], canonical_id: str, permission: str) -> bool:
-    """Whether a list lets somebody do something who has been authenticated.
+    """Whether a list lets somebody do something.
 
-    They belong to AllUsers and to AuthenticatedUsers, and never to LogDelivery.
+    Everybody belongs to AllUsers, whoever has been authenticated to AuthenticatedUsers, and nobody
+    to LogDelivery.
+
+    :param canonical_id: "" for somebody who has not been authenticated.
     """
+    groups = (ALL_USERS, AUTHENTICATED_USERS) if canonical_id else (ALL_USERS,)
     return any(
         grant.permission in (permission, FULL_CONTROL)
-        and (
-            grant.grantee == canonical_id
-            if grant.kind == USER
-            else grant.grantee in (ALL_USERS, AUTHENTICATED_USERS)
-        )
+        and (grant.grantee == canonical_id != "" if grant.kind == USER else grant.grantee in groups)
         for grant in grants
         if grant.kind in (USER, GROUP)
     )

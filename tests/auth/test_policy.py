@@ -9,7 +9,7 @@ import pytest
 from twisted.logger import LogLevel, capturedLogs
 
 from s3daemon.actions import ACTIONS
-from s3daemon.auth.identity import Identity
+from s3daemon.auth.identity import NOBODY, Identity
 from s3daemon.auth.permissions import NEEDS
 from s3daemon.auth.policy import Policy
 from s3daemon.store.interfaces import Attributes, BucketInfo, ObjectInfo, UploadInfo
@@ -130,6 +130,26 @@ def test_lists_of_buckets(who: tuple[str, str], permission: str) -> None:
 def test_lists_of_objects(who: tuple[str, str], permission: str) -> None:
     found = allowed(OTHER, bucket(), an_object(acl=to(*who, permission)))
     assert found == BY_OBJECT[permission]
+
+
+@pytest.mark.parametrize("permission", BY_BUCKET)
+def test_what_everybody_may_do_the_anonymous_may(permission: str) -> None:
+    """But for uploads, which S3 has nobody begin whom it does not know."""
+    acl = to("group", "AllUsers", permission)
+    found = allowed(NOBODY, bucket(acl=acl), an_object())
+    assert found == BY_BUCKET[permission] - {"CreateMultipartUpload"}
+    found = allowed(NOBODY, bucket(), an_object(acl=acl))
+    assert found == BY_OBJECT[permission]
+
+
+@pytest.mark.parametrize(
+    "acl", [None, to("group", "AuthenticatedUsers", "FULL_CONTROL"), to("user", "", "FULL_CONTROL")]
+)
+@pytest.mark.parametrize("owner", ["id-a", "", None])
+def test_the_anonymous_own_nothing(owner: str | None, acl: Grants | None) -> None:
+    """Not even what was recorded without an owner, or a directory that is every user's."""
+    for found in (an_object(owner, acl), UploadInfo("k", "u", owner, 0), None):
+        assert allowed(NOBODY, bucket(owner, acl), found) == set()
 
 
 def test_full_control_is_all_of_them() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
@@ -186,7 +186,7 @@ def _raise(error: Exception) -> Any:
         (lambda _: _raise(UnauthorizedLogin("no")), AccessDenied),
         (lambda _: _raise(SignatureDoesNotMatch()), SignatureDoesNotMatch),
         (lambda _: _raise(ZeroDivisionError()), ZeroDivisionError),
-        (lambda _: succeed(()), NotImplementedError),
+        (lambda _: succeed(""), NotImplementedError),
     ],
 )
 def test_what_a_checker_says(answer: Callable[[Any], Any], error: type[Exception]) -> None:
@@ -214,3 +214,17 @@ def test_interfaces() -> None:
     assert verifyObject(ICaller, Caller(ALICE))
     assert verifyObject(ISignedRequest, SignedRequest(S3Request("GET"), b"/", [], AccessClaim("x")))
     assert verifyObject(ICredentialsChecker, SimpleChecker(Directory(), lambda: NOW))
+
+
+def test_without_a_claim_one_is_anonymous_where_that_is_allowed() -> None:
+    nobody = S3Request("GET")
+    assert type(ask(nobody)) is AccessDenied
+    assert ask(nobody, AllowAnonymousAccess()) is NOBODY
+    alluxio = S3Request("GET", personality=Personality.ALLUXIO)
+    assert type(ask(alluxio, AllowAnonymousAccess())) is AuthorizationHeaderMalformed
+
+
+def test_who_is_refused_is_not_let_in_as_nobody() -> None:
+    refuses = checker(lambda _: _raise(SignatureDoesNotMatch()))
+    refused = ask(signed(V4.format("x")), refuses, AllowAnonymousAccess())
+    assert type(refused) is SignatureDoesNotMatch
