@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from s3daemon.auth.caller import Caller, ICaller
 from s3daemon.auth.credentials import ISignedRequest, SignedRequest
-from s3daemon.auth.identity import Identity, IIdentity
+from s3daemon.auth.identity import NOBODY, Identity, IIdentity
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.simple import SimpleChecker
 from s3daemon.auth.users import Directory, Key, User
