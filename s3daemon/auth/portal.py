@@ -32,9 +32,9 @@ from s3daemon.wire.message import Personality, S3Request
 class Realm:
     """Gives the caller for an avatar id.
 
-    The id is ``ANONYMOUS``; or a :class:`Caller`; or an :class:`Identity`, which says nothing about the body; or,
-    from a checker that is not ours, a name: the canonical id of a user we know, or of one we learn
-    of now.
+    The id is ``ANONYMOUS``; or a :class:`Caller`; or an :class:`Identity`, which says nothing about
+    the body; or, from a checker that is not ours, a name: the canonical id of a user we know, or of
+    one we learn of now.
     """
 
     def __init__(self, directory: Directory) -> None:
