@@ -40,7 +40,7 @@ class Realm:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def requestAvatar(  # type: ignore[override]  # the id is a value here, see above
+    def requestAvatar(
         self,
         avatarId: Caller | Identity | bytes | str | tuple[()],
         mind: object,
