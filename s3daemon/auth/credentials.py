@@ -26,9 +26,9 @@ class ISignedRequest(ICredentials):
 @implementer(ISignedRequest)
 @attrs.frozen
 class SignedRequest:
-    """See :class:`ISignedRequest`."""
+    """See :class:`ISignedRequest`.  The signature is not shown."""
 
     request: S3Request
-    target: bytes
-    fields: Sequence[tuple[bytes, bytes]]
+    target: bytes = attrs.field(repr=False)
+    fields: Sequence[tuple[bytes, bytes]] = attrs.field(repr=False)
     claim: AccessClaim

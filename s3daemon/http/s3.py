@@ -46,7 +46,7 @@ from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
 from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Upload
-from s3daemon.wire import awschunked, digests, errors, integrity, operations, target
+from s3daemon.wire import awschunked, digests, errors, integrity, operations, preflight, target
 from s3daemon.wire.message import UNVERIFIED, S3Request
 
 #: Actions that may run long: they have threads of their own, so that small requests never wait.
@@ -196,6 +196,8 @@ class S3Service:
         self, request: Request, s3: S3Request, entry: Entry, common: WireFields
     ) -> Answer | None:
         """The answer, or None when it has been sent already."""
+        if s3.method == "OPTIONS":
+            raise preflight.refusal(s3)
         caller = await self._authenticate(s3, request.head.target, request.head.fields)
         entry.user = caller.identity.name
         if caller.payload is not UNVERIFIED:

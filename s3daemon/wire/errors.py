@@ -47,6 +47,11 @@ class AccessDenied(S3Error):
     message = "Access Denied"
 
 
+class AccessForbidden(S3Error):
+    status = 403
+    message = "Access Forbidden"
+
+
 class AuthorizationHeaderMalformed(S3Error):
     message = "The authorization header that you provided is not valid."
 
@@ -60,6 +65,10 @@ class BadDigest(S3Error):
         "The Content-MD5 or checksum value that you specified did not match what the "
         "server received."
     )
+
+
+class BadRequest(S3Error):
+    message = "Bad Request"
 
 
 class BucketAlreadyExists(S3Error):

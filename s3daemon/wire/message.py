@@ -53,7 +53,7 @@ class Payload:
     """
 
     sha256: bytes | None = None
-    verifier: Callable[[], ChunkVerifier] | None = None
+    verifier: Callable[[], ChunkVerifier] | None = attrs.field(default=None, repr=False)
 
 
 #: Nothing is known about the body.
@@ -81,8 +81,9 @@ class S3Request:
     method: str
     bucket: str = ""
     key: str = ""
-    query: Mapping[str, str] = attrs.field(factory=dict)
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    # A signature may stand in either, and a request may be shown.
+    query: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     personality: Personality = Personality.AWS
     base: str = ""
     host: str = ""

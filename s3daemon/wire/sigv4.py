@@ -53,7 +53,7 @@ class Unverified:
 
     request: S3Request
     claim: AccessClaim
-    parts: canonical.Parts
+    parts: canonical.Parts = attrs.field(repr=False)
 
 
 def examine(

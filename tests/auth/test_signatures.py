@@ -14,15 +14,17 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from s3daemon.auth.caller import Caller
+from s3daemon.auth.credentials import SignedRequest
 from s3daemon.auth.identity import Identity
 from s3daemon.auth.portal import Authenticator, Realm
 from s3daemon.auth.signatures import SignatureChecker
 from s3daemon.auth.signing_keys import ISigningKeys, LocalKeys, SigningKey
 from s3daemon.auth.users import Directory, Key, User
-from s3daemon.wire import errors
+from s3daemon.wire import errors, sigv4
+from s3daemon.wire.authorization import parse_claim
 from s3daemon.wire.message import Payload, Personality
 from s3daemon.wire.target import Endpoint, request_from
-from tests.support.signing import Signer
+from tests.support.signing import Signer, signature_of
 
 ALICE = Identity("0f3a", "alice", "Alice A.")
 BOB = Identity("0f3b", "bob", "Bob B.")
@@ -174,3 +176,39 @@ def test_version_2_is_off() -> None:
 def test_interfaces() -> None:
     checker = SignatureChecker(Elsewhere(), "r", lambda: 0)
     assert verifyObject(ICredentialsChecker, checker)
+
+
+def test_neither_keys_nor_signatures_are_shown() -> None:
+    seen: list[str] = []
+
+    @implementer(ISigningKeys)
+    class Curious(LocalKeys):
+        def find(self, *what: str) -> SigningKey:
+            found = super().find(*what)
+            seen.append(repr(found))
+            return found
+
+    directory = Directory(USERS)
+    checker = SignatureChecker(
+        Curious(directory, lambda: SIGNER.now), "us-east-1", lambda: SIGNER.now
+    )
+    target = b"/b/k"
+    headers = SIGNER.headers(
+        "PUT",
+        "/b/k",
+        {"x-amz-decoded-content-length": "5"},
+        payload="STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    )
+    fields = [(b"host", b"gateway.test")] + [(n.encode(), v.encode()) for n, v in headers.items()]
+    request = request_from(b"PUT", target, fields, ENDPOINTS)
+    claim = parse_claim(request)
+    assert claim is not None
+    signed = SignedRequest(request, target, fields, claim)
+    caller = checker.requestAvatarId(signed)
+    assert isinstance(caller, Caller)
+    assert caller.payload.verifier is not None
+    unverified = sigv4.examine(request, target, fields, claim, "us-east-1", SIGNER.now)
+    shown = "".join(seen) + repr([signed, caller, unverified, USERS])
+    assert signature_of(headers) not in shown
+    assert SIGNER.secret_key not in shown
+    assert repr(SIGNER.key)[2:-1] not in shown

@@ -272,3 +272,12 @@ def test_the_length_of_a_decoded_body(gateway: Gateway, length: str, error: str)
 def test_a_body_that_nobody_reads_needs_no_hash(gateway: Gateway) -> None:
     gateway.call("PUT", "/b/k", b"hello")
     assert gateway.call("DELETE", "/b/k", b"x", sent=b"y").status == 204
+
+
+def test_a_browser_asks_before_it_signs(gateway: Gateway) -> None:
+    response = gateway.send("OPTIONS", ALICE.presigned("GET", "/b/k"), {})
+    assert (response.status, code(response)) == (400, "BadRequest")
+    asks = {"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}
+    for target in ("/b/k", "/none/k"):
+        response = gateway.send("OPTIONS", target, asks)
+        assert (response.status, code(response)) == (403, "AccessForbidden")
