@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeGuard, cast
 
 import attrs
 
+from s3daemon import config_checkers
 from s3daemon import config_kinds as kinds
 from s3daemon.auth.sources import CREDENTIAL
 from s3daemon.config_kinds import Kind, option
@@ -129,6 +130,9 @@ _CREDENTIALS = kinds.text(
 )
 
 
+_CHECKER = kinds.text("[A-Za-z][A-Za-z0-9_-]{0,63}", 'the name of a checker, such as "http"')
+
+
 @attrs.frozen
 class Auth:
     """Who may come in.
@@ -137,6 +141,8 @@ class Auth:
         name, and nothing is verified.
     :ivar credentials: where the users are: an absolute path, ``credential:NAME`` for what systemd
         passes on, or "" for none but one in the environment.
+    :ivar checkers: plug-ins that are asked, one after the other, for access keys that no user of
+        ours has.
     :ivar sigv2: signatures of version 2 are taken too.
     :ivar anonymous: requests without credentials are let in, to what an access control list grants
         to everybody.
@@ -147,6 +153,9 @@ class Auth:
 
     mode: str = option(kinds.choice("sigv4", "simple"), "sigv4")
     credentials: str = option(_CREDENTIALS, "")
+    checkers: tuple[str, ...] = option(
+        kinds.texts(_CHECKER, 0, 'a list of names of checkers, such as ["http"]'), ()
+    )
     sigv2: bool = option(kinds.BOOLEAN, False)
     anonymous: bool = option(kinds.BOOLEAN, False)
     allow_remote_simple: bool = option(kinds.BOOLEAN, False)
@@ -190,12 +199,16 @@ class Limits:
 
 @attrs.frozen
 class Config:
-    """All settings."""
+    """All settings.
+
+    :ivar checkers: name and settings of each checker of ``auth.checkers``.
+    """
 
     server: Server = Server()
     store: Store = Store()
     auth: Auth = Auth()
     limits: Limits = Limits()
+    checkers: tuple[tuple[str, Any], ...] = ()
 
     @property
     def durability(self) -> Literal["strict", "relaxed"]:
@@ -247,7 +260,11 @@ def from_document(document: Document, directory: Path) -> dict[tuple[str, str], 
     :raises SettingError: there is no such section or setting.
     """
     found: dict[tuple[str, str], tuple[object, str]] = {}
+    for name, key, value, where in config_checkers.from_document(document, directory):
+        found[f"{config_checkers.SECTION}.{name}", key] = (value, where)
     for section, table in document.content.items():
+        if section == config_checkers.SECTION:
+            continue
         where = document.where([section])
         if section not in SECTIONS:
             raise SettingError(where, section, f"is unknown; {nearest(section, SECTIONS)}")
@@ -287,11 +304,20 @@ def freeze(given: Given) -> Config:
             sections[section][key] = kind.read(value)
         except ValueError as error:
             raise SettingError(where, f"{section}.{key}", f"has to be {error}") from None
+    prefix = f"{config_checkers.SECTION}."
+    of_checkers = {
+        (section.removeprefix(prefix), key): value
+        for (section, key), value in given.items()
+        if section.startswith(prefix)
+    }
+    auth = Auth(**sections["auth"])  # type: ignore[arg-type]
+    where = given.get(("auth", "checkers"), ("", ""))[1]
     config = Config(
         Server(**sections["server"]),  # type: ignore[arg-type]
         Store(**sections["store"]),  # type: ignore[arg-type]
-        Auth(**sections["auth"]),  # type: ignore[arg-type]
+        auth,
         Limits(**sections["limits"]),  # type: ignore[arg-type]
+        config_checkers.read(auth.checkers, where, of_checkers),
     )
     _check(config, given)
     return config
@@ -311,6 +337,10 @@ def _check(config: Config, given: Given) -> None:
             f"{proxied[0]} takes a balancer's word for who its clients are: say whose, in"
             " trusted_proxies of section [server]",
         )
+    if config.auth.checkers and config.auth.mode == "simple":
+        refuse("auth", "checkers", "does nothing in mode simple, which lets everybody in")
+    if {"sigv4", "simple"} & set(config.auth.checkers):
+        refuse("auth", "checkers", "names a mode: that is said as auth.mode, and is asked first")
     remote = [listen for listen in config.server.listen if not parse(listen).is_local]
     if config.auth.mode == "simple" and remote and not config.auth.allow_remote_simple:
         refuse(
@@ -331,6 +361,7 @@ def describe(config: Config) -> str:
             section = name
             lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
         lines.append(f"{key} = {kind.show(getattr(getattr(config, section), key))}")
+    lines += config_checkers.describe(config.checkers)
     return "\n".join(lines) + "\n"
 
 

@@ -29,12 +29,11 @@ from twisted.logger import Logger
 
 import s3daemon
 from s3daemon.actions import base as actions
+from s3daemon.auth import checkers
+from s3daemon.auth.checkers import Surroundings
 from s3daemon.auth.known_users import KnownUsers
 from s3daemon.auth.policy import Policy
 from s3daemon.auth.portal import Authenticator, Realm
-from s3daemon.auth.signatures import SignatureChecker
-from s3daemon.auth.signing_keys import LocalKeys
-from s3daemon.auth.simple import SimpleChecker
 from s3daemon.auth.users import Directory
 from s3daemon.config import Config
 from s3daemon.http.app import Gateway
@@ -126,7 +125,8 @@ def build(
         none where one is needed, or with the key or certificate of a TLS listener.
     """
     places = [Place.of(listen, time.time) for listen in config.server.listen]
-    users = LiveUsers.read(config.auth.credentials, config.auth.mode == "sigv4", environ)
+    alone = config.auth.mode == "sigv4" and not config.auth.checkers
+    users = LiveUsers.read(config.auth.credentials, alone, environ)
     store = PosixStore(config.store.root, config.durability)
     light = Pool(reactor, config.limits.pool_threads, "small")
     heavy = Pool(reactor, config.limits.heavy_threads, "large")
@@ -175,7 +175,7 @@ def build_factory(
     config: Config, store: IStore, directory: Directory, pools: Pools, reactor: Any
 ) -> S3Factory:
     """The server factory over a store: everything between the ports and the disk."""
-    portal = Portal(Realm(directory), _checkers(config, directory))
+    portal = Portal(Realm(directory), _checkers(config, directory, reactor))
     settings = Settings(
         endpoints=[Endpoint(base, shows) for base, shows in config.server.endpoints],
         domains=config.server.domains,
@@ -194,7 +194,7 @@ def build_factory(
         store,
         Authenticator(portal, lenient=config.auth.mode == "simple"),
         Policy(config.auth.unowned == "everyone", config.server.log_level == "debug").may,
-        KnownUsers(directory, anybody=config.auth.mode == "simple"),
+        KnownUsers(directory, anybody=config.auth.mode == "simple" or bool(config.auth.checkers)),
         settings,
         pools,
         reactor,
@@ -223,36 +223,38 @@ def build_factory(
     )
 
 
-def _checkers(config: Config, directory: Directory) -> list[ICredentialsChecker]:
+def _checkers(config: Config, directory: Directory, reactor: Any) -> list[ICredentialsChecker]:
     anonymous = [AllowAnonymousAccess()] if config.auth.anonymous else []
-    return [_checker(config, directory), *anonymous]
+    return [_checker(config, directory, reactor), *anonymous]
 
 
-def _checker(config: Config, directory: Directory) -> ICredentialsChecker:
-    if config.auth.mode == "simple":
-        return SimpleChecker(directory, time.time)
-    keys = LocalKeys(directory, time.time)
-    secrets = keys if config.auth.sigv2 else None
-    return SignatureChecker(keys, config.server.region, time.time, secrets)
+def _checker(config: Config, directory: Directory, reactor: Any) -> ICredentialsChecker:
+    around = Surroundings(directory, config.server.region, config.auth.sigv2, time.time, reactor)
+    mode = checkers.find(config.auth.mode)
+    first: ICredentialsChecker = mode.make(around, mode.settings())
+    further = [checkers.find(name).make(around, values) for name, values in config.checkers]
+    return checkers.Chain(first, further, directory) if further else first
 
 
 def _announce(config: Config, store: PosixStore, users: LiveUsers) -> None:
     """Say what this daemon is, before it listens."""
     log = _log()
     log.info(
-        "s3gate {version}: root {root}, durability {durability}, auth {mode}, credentials {file}",
+        "s3gate {version}: root {root}, durability {durability}, auth {mode}, credentials {file}"
+        "{further}",
         version=s3daemon.__version__,
         root=config.store.root,
         durability=config.store.durability,
         mode=config.auth.mode,
         file=users.shown,
+        further="".join(f", checker {name}" for name in config.auth.checkers),
     )
     log.info("the file system: {found}", found=store.probe.describe())
     for base, shows in config.server.endpoints:
         log.info("{base} shows {shows}", base=base, shows=shows.value)
     if config.store.durability == "relaxed":
         log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
-    if config.auth.mode == "sigv4" and not users.directory.size:
+    if config.auth.mode == "sigv4" and not users.directory.size and not config.auth.checkers:
         log.warn(
             "there are no users in {file}, so every request is refused; add one: s3gate user add"
             " NAME",

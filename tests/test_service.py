@@ -323,3 +323,39 @@ def test_parts(tmp_path: Path, limits: dict[str, Any], code: str) -> None:
         parts += f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
     document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
     assert ask(wire, "POST", f"/buck/key?uploadId={upload}", document)[1] == code
+
+
+# ---------------------------------------------------------------- who is asked
+
+
+def test_further_checkers_are_asked_and_need_no_file_of_users(tmp_path: Path) -> None:
+    given: config.Given = {
+        ("store", "root"): (str(tmp_path), "test"),
+        ("auth", "checkers"): (["http"], "test"),
+        ("checker.http", "url"): ("https://keys.example.com/", "test"),
+    }
+    with capturedLogs() as events:
+        root = service.build(config.freeze(given), MemoryReactorClock(), environ={})
+    assert any(", checker http" in event.get("further", "") for event in events)
+    listeners: Any = root.getServiceNamed("listeners")
+    assert isinstance(listeners._factory, S3Factory)
+
+
+def test_a_checker_whose_settings_cannot_be_used(tmp_path: Path) -> None:
+    given: config.Given = {
+        ("store", "root"): (str(tmp_path), "test"),
+        ("auth", "checkers"): (["http"], "test"),
+    }
+    with pytest.raises(SettingError, match=r"checker\.http\.url: is missing"):
+        service.build(config.freeze(given), MemoryReactorClock(), environ={})
+
+
+def test_without_users_and_checkers_nobody_could_come_in(tmp_path: Path) -> None:
+    given: config.Given = {("store", "root"): (str(tmp_path), "test")}
+    with pytest.raises(SettingError, match=r"auth\.credentials: is missing"):
+        service.build(config.freeze(given), MemoryReactorClock(), environ={})
+    keys = {"S3GATE_ACCESS_KEY": "AK1", "S3GATE_SECRET_KEY": "hush-hush"}
+    with capturedLogs() as events:
+        service.build(config.freeze(given), MemoryReactorClock(), environ=keys)
+    assert any("S3GATE_ACCESS_KEY" in str(event.get("file", "")) for event in events)
+    assert not any("hush" in str(event) for event in events)

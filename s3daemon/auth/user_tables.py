@@ -159,13 +159,13 @@ class _Table:
         value = self.table.get(key)
         if value is None:
             return None
-        if not _is_id(value):
+        if not is_id(value):
             raise self._refuse(key, f"has to be a number from 0 to {_LAST_ID}")
         return int(value)
 
     def _groups(self) -> tuple[int, ...]:
         value = self.table.get("groups", [])
-        if not isinstance(value, list) or not all(map(_is_id, value)):
+        if not isinstance(value, list) or not all(map(is_id, value)):
             raise self._refuse("groups", "has to be a list of numbers such as [100, 1001]")
         return tuple(value)
 
@@ -231,7 +231,7 @@ class _Table:
 _PAIRS = 'has to be a list of { access_key = "...", secret_key = "..." }'
 
 
-def _is_id(value: object) -> bool:
+def is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_ID
 
 
