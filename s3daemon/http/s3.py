@@ -45,7 +45,7 @@ from s3daemon.http.waiting import answer_when_done
 from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
 from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
-from s3daemon.streams.upload import SMALL, Upload
+from s3daemon.streams.upload import SMALL, Held, Upload
 from s3daemon.wire import awschunked, digests, errors, integrity, operations, preflight, target
 from s3daemon.wire.message import UNVERIFIED, S3Request
 
@@ -136,6 +136,7 @@ class S3Service:
         self._prefix = os.urandom(4).hex().upper()
         self._count = itertools.count(1)
         self._log = Logger(namespace="s3daemon.access", source=self)
+        self._held = Held()
         self._rate = RateLimit(settings.read_rate) if settings.read_rate else None
         self._paced = bool(settings.read_rate or settings.read_rate_each)
 
@@ -274,7 +275,7 @@ class S3Service:
         upload: Upload[Answer] = Upload(
             self._pools.light if small else self._pools.heavy,
             lambda: action.begin(context, given),
-            s3.length,
+            self._held,
         )
         if request.head.expect_continue or not small:
             await upload.open()

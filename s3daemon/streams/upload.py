@@ -3,6 +3,7 @@
 While one piece is hashed and written on a thread the next is received; no thread ever waits for
 the client.  What is received and not yet taken in is bounded: above ``HIGH`` bytes the producer is
 paused, below ``LOW`` it goes on.  A small body is kept until it is whole and then costs one job.
+Where the bodies of a process hold much memory together, each keeps less.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ BATCH = 512 * 1024
 HIGH = 4 * 1024 * 1024
 LOW = 1024 * 1024
 
+#: Bytes that all bodies of a process may hold before each is held to less, and what that is.
+CROWDED = 64 * 1024 * 1024
+CROWDED_BATCH = 64 * 1024
+CROWDED_HIGH = 256 * 1024
+
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
@@ -42,12 +48,28 @@ class Sink(Protocol[R_co]):
         """The body will never be whole.  May be called more than once."""
 
 
+class Held:
+    """Counts the bytes in memory of the bodies of a process.
+
+    :ivar bytes: how many there are.
+    """
+
+    def __init__(self, crowded: int = CROWDED) -> None:
+        self.bytes = 0
+        self._crowded = crowded
+
+    @property
+    def crowded(self) -> bool:
+        """Whether it is time to keep less: a thousand bodies have four GiB otherwise."""
+        return self.bytes > self._crowded
+
+
 @implementer(IConsumer)
 class Upload(Generic[R]):
     """The consumer of one body.
 
     :param begin: makes the sink; runs on a pool thread, with the first job.
-    :param length: bytes announced, or None.
+    :param held: what all bodies hold together.
 
     When the sink fails while the body still arrives the producer is stopped, so that the client can
     be refused at once, and :meth:`finish` fails with the sink's error.
@@ -59,11 +81,13 @@ class Upload(Generic[R]):
         self,
         pool: IPool,
         begin: Callable[[], Sink[R]],
-        length: int | None,
+        held: Held,
     ) -> None:
         self._pool = pool
         self._begin = begin
-        self._hold = length is not None and length <= SMALL
+        self._held = held
+        self._counted = 0  # of what is held, ours
+        self._aborted = False
         self._sink: Sink[R] | None = None
         self._pieces: list[bytes] = []
         self._pending = 0
@@ -85,13 +109,16 @@ class Upload(Generic[R]):
 
     def write(self, data: bytes) -> None:
         """Take received bytes; never blocks."""
-        if self._error is not None:
+        if self._error is not None or self._aborted:
             return
         self._pieces.append(data)
         self._pending += len(data)
-        if not self._hold and self._job is None and self._pending >= BATCH:
+        self._count()
+        crowded = self._held.crowded
+        if self._job is None and self._pending >= (CROWDED_BATCH if crowded else BATCH):
             self._start()
-        if self._pending + self._taking > HIGH and not self._paused and self._producer is not None:
+        high = CROWDED_HIGH if crowded else HIGH
+        if self._pending + self._taking > high and not self._paused and self._producer is not None:
             self._paused = True
             self._producer.pauseProducing()
 
@@ -113,17 +140,31 @@ class Upload(Generic[R]):
         if self._error is not None:
             self._error.raiseException()
         pieces, self._pieces = self._pieces, []
-        return await self._pool.run(self._last, pieces)
+        try:
+            return await self._pool.run(self._last, pieces)
+        finally:
+            self._forget()
 
     async def abort(self) -> None:
         """The body will never be whole: drop what there is."""
-        self._pieces, self._hold = [], True
+        self._aborted = True
+        self._pieces = []
         while self._job is not None:
             await self._idle()
+        self._forget()
         if self._sink is not None:
             await self._pool.run(self._sink.abort)
 
     # -- on the reactor -----------------------------------------------------------
+
+    def _count(self) -> None:
+        now = self._pending + self._taking
+        self._held.bytes += now - self._counted
+        self._counted = now
+
+    def _forget(self) -> None:
+        self._pieces, self._pending, self._taking = [], 0, 0
+        self._count()
 
     def _start(self) -> None:
         pieces, self._pieces = self._pieces, []
@@ -135,13 +176,15 @@ class Upload(Generic[R]):
         self._job, self._taking = None, 0
         if isinstance(result, Failure):
             self._error = result
-            self._pieces, self._pending = [], 0
+            self._forget()
             if self._producer is not None:
                 self._producer.stopProducing()
             return
-        if not self._hold and self._pending >= BATCH:
+        self._count()
+        crowded = self._held.crowded
+        if not self._aborted and self._pending >= (CROWDED_BATCH if crowded else BATCH):
             self._start()
-        if self._paused and self._pending + self._taking < LOW:
+        if self._paused and self._pending + self._taking < (CROWDED_BATCH if crowded else LOW):
             self._paused = False
             if self._producer is not None:
                 self._producer.resumeProducing()

@@ -175,6 +175,20 @@ def test_a_slow_body_times_out(world):
     assert world.call("GET", "/bucket/key").status == 404
 
 
+def test_a_small_body_in_very_small_chunks(world):
+    """Four MiB of framing around 40 kB: nobody waits for ever."""
+    body = b"1;" + b"x" * 100 + b"\r\ny\r\n"
+    got = world.call(
+        "PUT",
+        "/bucket/key",
+        body * 40_000 + b"0\r\n\r\n",
+        x_amz_content_sha256="STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        x_amz_decoded_content_length="40000",
+    )
+    assert got.status == 200
+    assert world.call("GET", "/bucket/key").body == b"y" * 40_000
+
+
 def test_too_long_a_document(world):
     got = world.call("POST", "/bucket?delete", b"x" * (4 * MIB + 1))
     assert (got.status, code(got.body)) == (400, "MaxMessageLengthExceeded")

@@ -6,7 +6,15 @@ import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from s3daemon.streams.pool import SynchronousPool
-from s3daemon.streams.upload import BATCH, HIGH, SMALL, Upload
+from s3daemon.streams.upload import (
+    BATCH,
+    CROWDED_BATCH,
+    CROWDED_HIGH,
+    HIGH,
+    SMALL,
+    Held,
+    Upload,
+)
 
 
 class MemorySink:
@@ -70,7 +78,7 @@ def outcome(coroutine):
 
 def test_small_body_is_one_job():
     pool, sink = HandPool(), MemorySink()
-    upload: Upload = Upload(pool, lambda: sink, SMALL)
+    upload: Upload = Upload(pool, lambda: sink, Held())
     upload.write(b"a" * 1000)
     upload.write(b"b")
     got = outcome(upload.finish())
@@ -82,14 +90,14 @@ def test_small_body_is_one_job():
 
 def test_empty_body_still_begins_and_finishes():
     sink = MemorySink()
-    upload: Upload = Upload(SynchronousPool(), lambda: sink, 0)
+    upload: Upload = Upload(SynchronousPool(), lambda: sink, Held())
     assert outcome(upload.finish()) == [b""]
     assert sink.calls == ["finish"]
 
 
 def test_large_body_goes_in_batches_in_order_one_job_at_a_time():
     pool, sink = HandPool(), MemorySink()
-    upload: Upload = Upload(pool, lambda: sink, None)
+    upload: Upload = Upload(pool, lambda: sink, Held())
     pieces = [bytes([n]) * (BATCH // 2) for n in range(7)]
     for piece in pieces:
         upload.write(piece)
@@ -103,7 +111,7 @@ def test_large_body_goes_in_batches_in_order_one_job_at_a_time():
 
 def test_back_pressure_is_bounded_and_let_go():
     pool, producer = HandPool(), Producer()
-    upload: Upload = Upload(pool, MemorySink, None)
+    upload: Upload = Upload(pool, MemorySink, Held())
     upload.registerProducer(producer, True)
     sent = 0
     while "pause" not in producer.log:
@@ -118,7 +126,7 @@ def test_back_pressure_is_bounded_and_let_go():
 def test_failure_while_the_body_arrives_is_told_at_once_and_aborts():
     pool, producer = HandPool(), Producer()
     sink = MemorySink(fail_at=1)
-    upload: Upload = Upload(pool, lambda: sink, None)
+    upload: Upload = Upload(pool, lambda: sink, Held())
     upload.registerProducer(producer, True)
     upload.write(b"x" * BATCH)
     pool.step()
@@ -138,7 +146,7 @@ def test_failure_of_begin_reaches_open_and_finish():
     def refuse():
         raise PermissionError("no")
 
-    upload: Upload = Upload(SynchronousPool(), refuse, None)
+    upload: Upload = Upload(SynchronousPool(), refuse, Held())
     got: list = []
     upload.open().addErrback(lambda f: got.append(f.type))
     assert got == [PermissionError]
@@ -148,7 +156,7 @@ def test_failure_of_begin_reaches_open_and_finish():
 
 def test_failing_last_write_aborts():
     sink = MemorySink(fail_at=0)
-    upload: Upload = Upload(SynchronousPool(), lambda: sink, 3)
+    upload: Upload = Upload(SynchronousPool(), lambda: sink, Held())
     upload.write(b"abc")
     (failure,) = outcome(upload.finish())
     assert failure.check(OSError)
@@ -158,7 +166,7 @@ def test_failing_last_write_aborts():
 @pytest.mark.parametrize("running", [False, True])
 def test_abort_waits_for_the_job_under_way(running):
     pool, sink = HandPool(), MemorySink()
-    upload: Upload = Upload(pool, lambda: sink, None)
+    upload: Upload = Upload(pool, lambda: sink, Held())
     upload.write(b"x" * BATCH)
     if not running:
         pool.step()
@@ -173,6 +181,67 @@ def test_abort_waits_for_the_job_under_way(running):
 
 def test_abort_before_anything_touches_nothing():
     sink = MemorySink()
-    upload: Upload = Upload(SynchronousPool(), lambda: sink, None)
+    upload: Upload = Upload(SynchronousPool(), lambda: sink, Held())
     assert outcome(upload.abort()) == [None]
     assert sink.calls == []
+
+
+def test_framing_of_any_length_around_a_small_body_is_taken_in():
+    """Chunks of one byte make a hundred of each; nobody may wait for ever because of that."""
+    pool, sink, producer = HandPool(), MemorySink(), Producer()
+    upload: Upload = Upload(pool, lambda: sink, Held())
+    upload.registerProducer(producer, True)
+    for _ in range(3 * HIGH // SMALL):
+        upload.write(b"x" * SMALL)
+        if producer.log[-1:] == ["pause"]:
+            while pool.jobs:
+                pool.step()
+            assert producer.log[-1] == "resume"
+    assert sink.calls
+
+
+def test_a_crowd_keeps_less_each():
+    pool, held = HandPool(), Held(crowded=CROWDED_HIGH)
+    crowd = [Upload(pool, MemorySink, held) for _ in range(20)]
+    producers = [Producer() for _ in crowd]
+    for upload, producer in zip(crowd, producers, strict=True):
+        upload.registerProducer(producer, True)
+    paused = 0
+    while paused < len(crowd):
+        for upload, producer in zip(crowd, producers, strict=True):
+            if producer.log[-1:] != ["pause"]:
+                upload.write(b"x" * 16384)
+        paused = sum(producer.log[-1:] == ["pause"] for producer in producers)
+    assert held.bytes <= len(crowd) * (CROWDED_HIGH + 16384)
+    while pool.jobs:
+        pool.step()
+    assert {tuple(producer.log) for producer in producers} == {("pause", "resume")}
+    assert held.bytes < len(crowd) * CROWDED_BATCH
+
+
+def test_who_is_alone_in_the_crowd_writes_smaller_batches_and_goes_on():
+    pool, held, producer = HandPool(), Held(crowded=-1), Producer()
+    sink = MemorySink()
+    upload: Upload = Upload(pool, lambda: sink, held)
+    upload.registerProducer(producer, True)
+    for _ in range(10):
+        upload.write(b"x" * CROWDED_BATCH)
+        pool.step()
+    assert sink.calls == [b"x" * CROWDED_BATCH] * 10
+    assert producer.log == []
+
+
+@pytest.mark.parametrize("end", ["finish", "abort", "fail"])
+def test_nothing_is_counted_of_what_is_over(end):
+    pool, held = HandPool(), Held()
+    upload: Upload = Upload(pool, lambda: MemorySink(0 if end == "fail" else None), held)
+    upload.write(b"x" * BATCH)
+    upload.write(b"y" * 5)
+    assert held.bytes == BATCH + 5
+    if end == "fail":
+        pool.step()
+    got = outcome(upload.abort() if end == "abort" else upload.finish())
+    while pool.jobs:
+        pool.step()
+    assert len(got) == 1
+    assert held.bytes == 0
