@@ -40,7 +40,8 @@ from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.limits import Limits, Timeouts
 from s3daemon.http.respond import bad_request
-from s3daemon.http.s3 import Pools, S3Service, Settings
+from s3daemon.http.s3 import S3Service
+from s3daemon.http.settings import Pools, Settings
 from s3daemon.ops.descriptors import raise_limit
 from s3daemon.ops.hangup import HangUp
 from s3daemon.ops.janitor import Janitor

@@ -18,7 +18,7 @@ from s3daemon import config, service
 from s3daemon.actions.base import Limits
 from s3daemon.auth.users import Directory
 from s3daemon.http.factory import S3Factory
-from s3daemon.http.s3 import Pools
+from s3daemon.http.settings import Pools
 from s3daemon.ops.listening import Listeners
 from s3daemon.service import SETTLE, Root, Storage
 from s3daemon.store.posix import PosixStore

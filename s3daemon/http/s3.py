@@ -26,11 +26,9 @@ from s3daemon.actions.base import (
     Answer,
     Context,
     DocumentAction,
-    Limits,
     UploadAction,
     Users,
 )
-from s3daemon.actions.digesting import Aside
 from s3daemon.auth.caller import Caller
 from s3daemon.auth.decision import May
 from s3daemon.auth.identity import Identity
@@ -41,9 +39,9 @@ from s3daemon.http.refusals import refusal
 from s3daemon.http.request import ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
 from s3daemon.http.sendfile import Pace
+from s3daemon.http.settings import Pools, Settings
 from s3daemon.http.waiting import answer_when_done
 from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
-from s3daemon.streams.pool import IPool
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Held, Upload
 from s3daemon.wire import awschunked, digests, errors, integrity, operations, preflight, target
@@ -67,37 +65,6 @@ AT_ONCE = frozenset({"GetObject", "HeadObject"})
 
 #: Actions whose answer S3 allows to begin with blanks while the work goes on.
 PATIENT = frozenset({"CompleteMultipartUpload", "CopyObject", "UploadPartCopy"})
-
-
-@attrs.frozen
-class Settings:
-    """What the operator chose for the tree.
-
-    :ivar endpoints: base paths and their personalities.
-    :ivar domains: for virtual-host style; empty for path style only.
-    :ivar read_rate: bytes a second that all GetObject answers of this process send together;
-        0 for no bound.
-    :ivar read_rate_each: bytes a second that one GetObject answer sends; 0 for no bound.
-    :ivar blanks_after: seconds after which a long Complete or Copy sends blanks to keep clients
-        and balancers from giving up; 0 for never.
-    """
-
-    endpoints: Sequence[target.Endpoint]
-    domains: Sequence[str] = ()
-    region: str = "us-east-1"
-    limits: Limits = Limits()
-    blanks_after: float = 10.0
-    read_rate: int = 0
-    read_rate_each: int = 0
-
-
-@attrs.frozen
-class Pools:
-    """Threads for small requests, for those that may run long, and for digests of large bodies."""
-
-    light: IPool
-    heavy: IPool
-    aside: Aside | None = None
 
 
 Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Caller]"]

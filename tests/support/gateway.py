@@ -21,7 +21,8 @@ from s3daemon.auth.users import Directory, User
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.respond import bad_request
-from s3daemon.http.s3 import Pools, S3Service, Settings
+from s3daemon.http.s3 import S3Service
+from s3daemon.http.settings import Pools, Settings
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.pool import IPool, SynchronousPool
