@@ -162,7 +162,10 @@ def parse(document: bytes) -> tuple[str, Grants]:
 
 
 def render(owner: str | None, grants: Grants, display_name: Callable[[str], str]) -> bytes:
-    """An ``AccessControlPolicy``; without an owner both of its elements are empty."""
+    """An ``AccessControlPolicy``; without an owner both of its elements are empty.
+
+    Groups come first, as in the lists of canned ACLs, whatever the order they were given in.
+    """
     if owner is None:
         return xmlio.document("AccessControlPolicy", group("Owner"), group("AccessControlList"))
     lines = [
@@ -172,8 +175,9 @@ def render(owner: str | None, grants: Grants, display_name: Callable[[str], str]
             f"{_who(grant, display_name)}</Grantee>",
             element("Permission", grant.permission),
         )
+        for kind in (GROUP, USER)
         for grant in grants
-        if grant.kind in (USER, GROUP)
+        if grant.kind == kind
     ]
     return xmlio.document(
         "AccessControlPolicy",

@@ -150,7 +150,7 @@ def test_nobody_knows_whose(key: str) -> None:
                 "x-amz-grant-write-acp": "id=id-alice",
                 "x-amz-grant-read": f'id="id-bob", uri="{ALL_USERS}"',
             },
-            [user("bob", "READ"), group("global/AllUsers", "READ"), user("alice", "WRITE_ACP")],
+            [group("global/AllUsers", "READ"), user("bob", "READ"), user("alice", "WRITE_ACP")],
         ),
         ({"x-amz-grant-full-control": "emailAddress=bob@example.com"}, [user("bob")]),
     ],
@@ -174,7 +174,7 @@ def test_documents(key: str) -> None:
     md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
     assert world.run(PUTS[key], "abc", key, body=body, headers={"content-md5": md5}) == Answer()
     assert lists(world, key) == shown(
-        "alice", user("bob", "READ"), user("carol", "WRITE"), group("global/AllUsers", "READ_ACP")
+        "alice", group("global/AllUsers", "READ_ACP"), user("bob", "READ"), user("carol", "WRITE")
     )
     world.run(PUTS[key], "abc", key, body=document())
     assert lists(world, key) == shown("alice")
