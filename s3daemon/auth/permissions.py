@@ -50,7 +50,8 @@ NEEDS: Mapping[str, Need] = {
     "ListBuckets": Need(changes=False, around=True),
     "DeleteBucket": _OWNER_CHANGES,
     "HeadBucket": Need(changes=False, bucket=READ, around=True),
-    "GetBucketLocation": Need(changes=False, around=True),
+    # S3 gives it to the owner alone; but it says no more than HeadBucket, and s3cmd asks it first.
+    "GetBucketLocation": Need(changes=False, bucket=READ, around=True),
     "GetBucketVersioning": _OWNER_READS,
     "GetBucketTagging": _OWNER_READS,
     "PutBucketTagging": _OWNER_CHANGES,

@@ -32,7 +32,7 @@ READS = {
 BY_BUCKET = {
     "READ": {
         *("HeadBucket", "ListMultipartUploads", "ListObjectVersions", "ListObjects"),
-        "ListObjectsV2",
+        *("GetBucketLocation", "ListObjectsV2"),
     },
     "WRITE": {
         *("CopyObject", "CreateMultipartUpload", "DeleteObject", "DeleteObjects", "PutObject"),
