@@ -6,7 +6,7 @@ a file natural or ``.s3gate%f+``.  Where several places of one key exist, the on
 first wins for readers; writers choose their place so that it wins.
 
 Every open goes through :func:`open_beneath`, which resolves a path beneath a directory descriptor:
-a symbolic link is followed only if it stays there.
+a symbolic link is followed only if it stays there, and not into the directories that are ours.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Place = tuple[bytes, ...]
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
+_NO_LINKS = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
 _BENEATH = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_MAGICLINKS
 #: The kernel takes paths of less than 4,096 bytes (PATH_MAX, limits.h); longer ones go in hops.
 _MAX_PATH = 4000
@@ -106,17 +107,38 @@ def is_listed_bucket(name: bytes) -> bool:
 def open_beneath(dir_fd: int, path: bytes, flags: int) -> int:
     """Open a relative path that must not lead out of the directory.  openat2(2)
 
-    :raises OSError: EXDEV where it leads outside.
+    :raises OSError: EXDEV where it leads outside, ELOOP where a link leads to what is ours.
     """
+    how = _NO_LINKS
     for _ in range(_TRIES):
         try:
-            return syscalls.openat2(dir_fd, path, flags, _BENEATH)
+            fd = syscalls.openat2(dir_fd, path, flags, how)
         except OSError as exc:
             if exc.errno in _NO_OPENAT2:
                 return open_by_component(dir_fd, path, flags)
-            if exc.errno != errno.EAGAIN:
+            if exc.errno == errno.ELOOP and how == _NO_LINKS:
+                how = _BENEATH
+            elif exc.errno != errno.EAGAIN:
                 raise
+        else:
+            if how == _BENEATH and _is_ours(dir_fd, fd):
+                os.close(fd)
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            return fd
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
+
+
+def _is_ours(dir_fd: int, fd: int) -> bool:
+    """Whether what was opened by way of a link lies in a directory of the gateway's.
+
+    Only the kernel knows where a link led.  Where it does not say, nobody follows links.
+    """
+    try:
+        above, below = (os.readlink(b"/proc/self/fd/%d" % one) for one in (dir_fd, fd))
+    except OSError:
+        return True
+    names = below.removeprefix(above).split(b"/")
+    return PRIVATE_DIR in names or UPLOADS_DIR in names
 
 
 def open_by_component(dir_fd: int, path: bytes, flags: int) -> int:

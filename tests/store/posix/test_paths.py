@@ -94,6 +94,39 @@ def test_links_inside_are_followed(top: int) -> None:
     os.close(fd)
 
 
+@pytest.mark.parametrize("ours", [".s3gate", "_s3_multipart_tmp"])
+def test_links_to_what_is_ours_are_not(top: int, tmp_path: Path, ours: str) -> None:
+    """Half-made objects are there; a key leads to them in no other way either."""
+    bucket = Path(os.readlink(f"/proc/self/fd/{top}"))
+    (bucket / "a" / ours / "in").mkdir(parents=True)
+    (bucket / "a" / ours / "in" / "f").write_text("half-made")
+    (bucket / "link").symlink_to(f"a/{ours}")
+    (bucket / "deep").symlink_to(f"a/{ours}/in/f")
+    (bucket / "twice").symlink_to("link")
+    (bucket / "natural").mkdir()
+    (bucket / "natural" / f"{ours}x").write_text("g")
+    (bucket / "fine").symlink_to("natural")
+    before = len(os.listdir("/proc/self/fd"))
+    for path in (b"link", b"link/in/f", b"deep", b"twice/in", b"fine/../link/in/f"):
+        with pytest.raises(OSError, match=r"\[Errno") as caught:
+            paths.open_beneath(top, path, READ)
+        assert caught.value.errno == errno.ELOOP
+    os.close(paths.open_beneath(top, b"fine/" + ours.encode() + b"x", READ))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_where_the_kernel_does_not_say_no_link_is_followed(
+    top: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: object) -> bytes:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "readlink", gone)
+    with pytest.raises(OSError, match=r"\[Errno"):
+        paths.open_beneath(top, b"a/in", READ)
+    os.close(paths.open_beneath(top, b"a/f", READ))
+
+
 def test_it_tries_again_when_told(top: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real = syscalls.openat2
     left = [1] * 5
