@@ -96,13 +96,14 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def gateway(root: Path, tmp: Path) -> Server:
-    """The gateway of this checkout, one process, over ``root``."""
+def gateway(root: Path, tmp: Path, *options: str) -> Server:
+    """The gateway of this checkout, one process, over ``root``; in mode simple unless told."""
     twistd = shutil.which("twistd", path=str(Path(sys.executable).parent)) or "twistd"
     port = free_port()
     command = [
         twistd, "--nodaemon", "--pidfile=", "s3gate", "--root", str(root),
-        "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=1024", "--auth", "simple",
+        "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=1024",
+        *(options or ("--auth", "simple")),
     ]  # fmt: skip
     return Server("s3gate", port, command, tmp / "s3gate.log", signed=True)
 

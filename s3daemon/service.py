@@ -132,8 +132,8 @@ def build(
     light = Pool(reactor, config.limits.pool_threads, "small")
     heavy = Pool(reactor, config.limits.heavy_threads, "large")
     sweeping = Pool(reactor, 1, "janitor")
-    # Digests keep a core busy each, so more threads than cores bring nothing.
-    aside = Aside(len(os.sched_getaffinity(0)))
+    # A digest keeps a core busy, and so does the job that waits for it.
+    aside = Aside(max(1, len(os.sched_getaffinity(0)) - 1))
     factory = build_factory(config, store, users.directory, Pools(light, heavy, aside), reactor)
     reloads = [users.reloadable, *(place.reloadable for place in places)]
     hang_up = HangUp([one for one in reloads if one is not None], light, reactor)

@@ -47,9 +47,38 @@ def test_a_failure_is_the_waiters(aside: Aside) -> None:
 
 
 def test_more_calls_than_threads(aside: Aside) -> None:
-    """Wait for their turn."""
-    done: list[int] = []
-    waits = [aside(lambda n=n: done.append(n)) for n in range(20)]
+    """Run on the caller's own, at once; and when a thread is free again it is used again."""
+    go_on = threading.Event()
+    waits = [aside(lambda: assert_true(go_on.wait(60))) for _ in range(2)]
+    ran_on: list[threading.Thread] = []
+    aside(lambda: ran_on.append(threading.current_thread()))
+    assert ran_on == [threading.current_thread()]
+    go_on.set()
     for wait in waits:
         wait()
-    assert sorted(done) == list(range(20))
+    aside(lambda: ran_on.append(threading.current_thread()))()
+    assert ran_on[1] is not threading.current_thread()
+
+
+def test_a_call_that_fails_here(aside: Aside) -> None:
+    """Fails at once, and one that failed elsewhere has freed its thread."""
+
+    def broken() -> None:
+        raise MemoryError
+
+    for _ in range(5):
+        wait = aside(broken)
+        with pytest.raises(MemoryError):
+            wait()
+    go_on = threading.Event()
+    waits = [aside(lambda: assert_true(go_on.wait(60))) for _ in range(2)]
+    with pytest.raises(MemoryError):
+        aside(broken)
+    go_on.set()
+    for wait in waits:
+        wait()
+
+
+def assert_true(found: bool) -> None:
+    """In a lambda."""
+    assert found
