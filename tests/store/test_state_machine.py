@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 from s3daemon.store.interfaces import (
     Attributes,
     BucketInfo,
+    Checksum,
     IReader,
     IStore,
     ListQuery,
@@ -43,6 +44,7 @@ from s3daemon.store.memory import MemoryStore
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
+from s3daemon.wire import checksums
 from s3daemon.wire.grants import Grant, Grants
 from tests.store.tools import NOTHING, copy, get, md5, new_if, put
 
@@ -93,6 +95,10 @@ attributes = st.builds(
     acl=acls,
 )
 owners = st.sampled_from(["alice", "bob", None])
+#: What an upload asks for.
+checksum_kinds = st.sampled_from(
+    [(None, None), ("CRC32", "FULL_OBJECT"), ("CRC32", "COMPOSITE"), ("SHA256", "COMPOSITE")]
+)
 
 Pair = tuple[Any, Any]
 Where = tuple[str, str]
@@ -122,6 +128,16 @@ def plain(value: object) -> object:
     if attrs.has(type(value)):
         return [plain(item) for item in attrs.astuple(value, recurse=False)]  # type: ignore[arg-type]
     return value
+
+
+def checksum_of(upload: UploadInfo, data: bytes) -> Checksum | None:
+    """The checksum of a part of an upload; None where nobody asked and there is no library."""
+    algorithm = upload.checksum_algorithm or (checksums.DEFAULT and checksums.DEFAULT.name)
+    if algorithm is None:
+        return None
+    hasher = checksums.hasher(algorithm)
+    hasher.update(data)
+    return Checksum(algorithm, checksums.encode(hasher.digest()))
 
 
 class Stores(RuleBasedStateMachine):
@@ -303,9 +319,23 @@ class Stores(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ uploads
 
-    @rule(target=uploads, bucket=buckets, key=keys, given=attributes, owner=owners)
-    def begin_upload(self, bucket: str, key: str, given: Attributes, owner: str | None) -> Any:
-        pair = self.ask(lambda store: store.uploads.create(bucket, key, given, owner))
+    @rule(
+        target=uploads,
+        bucket=buckets,
+        key=keys,
+        given=attributes,
+        owner=owners,
+        checksum=checksum_kinds,
+    )
+    def begin_upload(
+        self,
+        bucket: str,
+        key: str,
+        given: Attributes,
+        owner: str | None,
+        checksum: tuple[str | None, str | None],
+    ) -> Any:
+        pair = self.ask(lambda store: store.uploads.create(bucket, key, given, owner, *checksum))
         return multiple() if pair is None else (bucket, pair)
 
     def of_upload(self, upload: tuple[str, Pair], call: Callable[..., Any]) -> Pair | None:
@@ -316,13 +346,22 @@ class Stores(RuleBasedStateMachine):
             lambda: call(self.disk.uploads, bucket, disk.key, disk.upload_id),
         )
 
-    @rule(upload=uploads, number=st.integers(1, 4), data=contents, announce=st.booleans())
-    def put_part(self, upload: tuple[str, Pair], number: int, data: bytes, announce: bool) -> None:
+    @rule(
+        upload=uploads,
+        number=st.integers(1, 4),
+        data=contents,
+        announce=st.booleans(),
+        summed=st.sampled_from([True, True, True, False]),
+    )
+    def put_part(
+        self, upload: tuple[str, Pair], number: int, data: bytes, announce: bool, summed: bool
+    ) -> None:
         def call(uploads: Any, *where: str) -> PartInfo:
             writer = uploads.write_part(*where, number, len(data) if announce else None)
             try:
                 writer.write([data])
-                part: PartInfo = writer.commit(md5(data))
+                checksum = checksum_of(upload[1][0], data) if summed else None
+                part: PartInfo = writer.commit(md5(data), checksum)
                 return part
             finally:
                 writer.abort()
@@ -359,7 +398,10 @@ class Stores(RuleBasedStateMachine):
     def end_part(self, begun: tuple[Pair, bytes], commit: bool) -> None:
         (model, disk), data = begun
         if commit:
-            self.both(lambda: model.commit(md5(data)), lambda: disk.commit(md5(data)))
+            checksum = checksum_of(model.upload, data)
+            self.both(
+                lambda: model.commit(md5(data), checksum), lambda: disk.commit(md5(data), checksum)
+            )
         model.abort()
         disk.abort()
 
@@ -399,6 +441,8 @@ class Stores(RuleBasedStateMachine):
             lambda uploads, *at: uploads.complete(*at, chosen, least, new_if(create_only)),
         )
         if done is not None:
+            if done[0].checksum is not None and done[0].checksum.kind == checksums.FULL_OBJECT:
+                assert done[0].checksum == checksum_of(model, get(self.model, bucket, model.key)[1])
             assert done[0].upload_id == model.upload_id
             assert done[1].upload_id == upload[1][1].upload_id
 
@@ -432,14 +476,20 @@ class Stores(RuleBasedStateMachine):
         data=st.lists(contents, min_size=1, max_size=4),
         announce=st.booleans(),
         backwards=st.booleans(),
+        checksum=checksum_kinds,
     )
     def put_in_parts(
-        self, where: Where, data: list[bytes], announce: bool, backwards: bool
+        self,
+        where: Where,
+        data: list[bytes],
+        announce: bool,
+        backwards: bool,
+        checksum: tuple[str | None, str | None],
     ) -> Where:
-        begun = self.begin_upload(*where, NOTHING, "alice")
+        begun = self.begin_upload(*where, NOTHING, "alice", checksum)
         if isinstance(begun, tuple):
             for number, part in sorted(enumerate(data, 1), reverse=backwards):
-                self.put_part(begun, number, part, announce)
+                self.put_part(begun, number, part, announce, True)
             self.complete(begun, None, None, 0, False)
         return where
 
