@@ -89,6 +89,12 @@ class Hop:
 
 _NOTHING = Hop()
 
+#: Whom a proxy says that it speaks for, and the protocol, as they stand in a field.
+_Said = tuple[str, str]
+
+#: Proxies in a row that are looked at, from the nearest one.
+MOST_HOPS = 32
+
 
 def node_of(text: str) -> Node | None:
     """``192.0.2.43``, ``192.0.2.43:47011``, ``[2001:db8::17]:4711`` or ``2001:db8::17``.
@@ -125,37 +131,40 @@ def origin(fields: Sequence[Field], trusted: Networks) -> Hop:
     Where the standard field and the older ones name different clients, at least one of them was
     not written by the proxy, and neither is believed.
     """
-    standard: list[Hop] = []
+    standard: list[_Said] = []
     addresses: list[str] = []
     protocols: list[str] = []
     for name, value in fields:
         if name == b"forwarded":
             # A line that makes no sense says nothing, and nothing left of it can be believed.
             found = _elements(value.decode("latin-1"))
-            standard = [*standard, *found] if found is not None else [_NOTHING]
+            standard = [*standard, *found] if found is not None else [("", "")]
         elif name == b"x-forwarded-for":
             addresses += [part.strip() for part in value.decode("latin-1").split(",")]
         elif name == b"x-forwarded-proto":
             protocols += [part.strip() for part in value.decode("latin-1").split(",")]
-    older = [Hop(node_of(text)) for text in addresses]
-    if len(protocols) == len(older):
-        older = [Hop(hop.node, _secure(text)) for hop, text in zip(older, protocols, strict=True)]
-    elif protocols:
+    if len(protocols) == len(addresses):
+        older = list(zip(addresses, protocols, strict=True))
+    else:
         # The nearest proxy wrote the last one, of whoever asked it or on behalf of the client.
-        secure = _secure(protocols[-1])
-        older = [Hop(hop.node, secure) for hop in older] or [Hop(None, secure)]
+        last = protocols[-1] if protocols else ""
+        older = [(text, last) for text in addresses or [""]]
     return _agreed(_walk(standard, trusted), _walk(older, trusted))
 
 
-def _walk(hops: Sequence[Hop], trusted: Networks) -> Hop:
-    """The last hop, from the end, that somebody trusted has written."""
+def _walk(hops: Sequence[_Said], trusted: Networks) -> Hop:
+    """The last hop, from the end, that somebody trusted has written.
+
+    A client can have sent thousands ahead of those that the proxies add: they are not looked at.
+    """
     node: Node | None = None
     secure: bool | None = None
-    for hop in reversed(hops):
-        secure = hop.secure
-        if hop.node is None:
+    for text, protocol in hops[: -MOST_HOPS - 1 : -1]:
+        secure = _secure(protocol)
+        found = node_of(text)
+        if found is None:
             break
-        node = hop.node
+        node = found
         if not trusted.has(node.host):
             break
     return Hop(node, secure)
@@ -183,11 +192,12 @@ _PAIR = re.compile(
     r'(?:([!#$%&\'*+\-.^_`|~0-9A-Za-z:\[\]]++)|"([^"\\]*+(?:\\.[^"\\]*+)*)")[ \t]*+'
 )
 _ESCAPED = re.compile(r"\\(.)")
+_BLANKS = re.compile(r"[ \t]+")
 
 
-def _elements(value: str) -> list[Hop] | None:
+def _elements(value: str) -> list[_Said] | None:
     """The elements of one field line; None when it is none."""
-    hops: list[Hop] = []
+    hops: list[_Said] = []
     pairs: dict[str, str] = {}
     position = 0
     while True:
@@ -200,12 +210,13 @@ def _elements(value: str) -> list[Hop] | None:
             pairs[name] = token if quoted is None else _ESCAPED.sub(r"\1", quoted)
             position = found.end()
         else:
-            position += len(value[position:]) - len(value[position:].lstrip(" \t"))
+            blanks = _BLANKS.match(value, position)
+            position = position if blanks is None else blanks.end()
         if position < len(value) and value[position] not in ",;":
             return None
         if position == len(value) or value[position] == ",":
             if pairs:
-                hops.append(Hop(node_of(pairs.get("for", "")), _secure(pairs.get("proto", ""))))
+                hops.append((pairs.get("for", ""), pairs.get("proto", "")))
                 pairs = {}
             if position == len(value):
                 return hops

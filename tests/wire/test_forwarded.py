@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3daemon.wire import forwarded
 from s3daemon.wire.forwarded import Hop, Networks, Node, node_of, origin
 
 OURS = Networks(["10.0.0.0/8", "127.0.0.1", "fd00::/8"])
@@ -194,3 +195,20 @@ def test_any_bytes_are_read(one: bytes, other: bytes) -> None:
 @given(st.lists(st.sampled_from(['for="', "a", "\\", '"', ";", ",", " ", "=", "for=1.1.1.1"])))
 def test_the_grammar_is_read_in_a_straight_line(pieces: list[str]) -> None:
     told("Forwarded: " + "".join(pieces) * 50)
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For"])
+def test_what_is_far_from_us_is_not_looked_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks a proxy may send it thousands of addresses, and each costs time."""
+    looked_at: list[str] = []
+
+    def counted(text: str) -> Node | None:
+        looked_at.append(text)
+        return node_of(text)
+
+    monkeypatch.setattr(forwarded, "node_of", counted)
+    mark = "for=" if name == "Forwarded" else ""
+    junk = f"{mark}a," * 5000
+    assert told(f"{name}: {junk}{mark}192.0.2.7").node == Node("192.0.2.7")
+    assert told(f"{name}: {f'{mark}10.0.0.1,' * 5000}{mark}10.0.0.2").node == Node("10.0.0.1")
+    assert len(looked_at) <= 2 * forwarded.MOST_HOPS
