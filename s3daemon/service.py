@@ -14,6 +14,7 @@ or to the end of their time, the sweep, the threads, the store.
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -154,6 +155,8 @@ def build(
             config.store.multipart_expiry,
             config.store.sweep_interval,
             min(FIRST_SWEEP, config.store.sweep_interval),
+            store.may_sweep,
+            random.random,
         )
         children.append(("janitor", janitor))
     listeners = Listeners(

@@ -1,4 +1,8 @@
-"""Uploads that nobody goes on with are forgotten after a while."""
+"""Uploads that nobody goes on with are forgotten after a while.
+
+Any number of processes may serve a root; one of them is elected to sweep it, through the file
+system.  Another one is elected when that one is gone.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,12 @@ from s3daemon.streams.pool import IPool, PoolStopped
 #: Removals in one job; then the thread looks whether it is to stop.
 BATCH = 1000
 
+#: Seconds after which somebody who was not elected stands again, at most.
+CANDIDACY = 60.0
+
+#: How much longer than asked for a wait may be, so that many nodes do not sweep at the same moment.
+JITTER = 0.1
+
 
 class Expire(Protocol):
     """:meth:`s3daemon.store.interfaces.IUploads.expire`."""
@@ -28,9 +38,12 @@ class Expire(Protocol):
 class Janitor(Service):
     """Calls ``expire`` in the pool, first after ``first`` seconds, then every ``interval``.
 
-    Many gateways sweep one store: expiring what another has expired is no error there.
+    Where there are several janitors all the same, because the file system carries no locks between
+    nodes, expiring what another has expired is no error.
 
     :ivar expiry: seconds after which an upload is forgotten.
+    :ivar elected: blocking; whether it is this process that is to sweep.  None: nobody else does.
+    :ivar chance: a number from 0 to 1, another one each time.
     """
 
     _expire: Expire
@@ -40,6 +53,9 @@ class Janitor(Service):
     expiry: float
     interval: float
     first: float
+    elected: Callable[[], bool] | None = None
+    chance: Callable[[], float] = lambda: 0.0
+    _in_office: bool = False
     _timer: IDelayedCall | None = None
     _sweeping: Deferred[None] | None = None
     _stopping: bool = False
@@ -49,7 +65,7 @@ class Janitor(Service):
         """Begin to wait for the first sweep."""
         Service.startService(self)
         self._stopping = False
-        self._timer = self._clock.callLater(self.first, self._begin)
+        self._wait(self.first)
 
     def stopService(self) -> Deferred[None]:
         """Sweep no more; fires when the sweep under way has stopped."""
@@ -72,12 +88,18 @@ class Janitor(Service):
     def _done(self, _: None) -> None:
         self._sweeping = None
         if not self._stopping:
-            self._timer = self._clock.callLater(self.interval, self._begin)
+            sweeps = self.elected is None or self._in_office
+            self._wait(self.interval if sweeps else min(self.interval, CANDIDACY))
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self._clock.callLater(seconds * (1 + JITTER * self.chance()), self._begin)
 
     async def _sweep(self) -> None:
         before_ns = self._now_ns() - int(self.expiry * 1e9)
         total = 0
         try:
+            if self.elected is not None and not await self._stand(self.elected):
+                return
             while not self._stopping:
                 done = await self._pool.run(self._expire, before_ns, BATCH, lambda: self._stopping)
                 total += done
@@ -89,3 +111,9 @@ class Janitor(Service):
             self._log.failure("the sweep for forgotten uploads failed")
         if total:
             self._log.info("forgot {total} uploads that nobody went on with", total=total)
+
+    async def _stand(self, elected: Callable[[], bool]) -> bool:
+        before, self._in_office = self._in_office, await self._pool.run(elected)
+        if self._in_office and not before:
+            self._log.info("this process looks for forgotten uploads")
+        return self._in_office

@@ -392,5 +392,13 @@ class IStore(Interface):
     uploads: IUploads = Attribute("IUploads")
     at_once: IAtOnce | None = Attribute("IAtOnce, or None where nobody can tell what would wait.")
 
+    def may_sweep() -> bool:
+        """Whether this store is the one of all that serve the same data that is to call ``expire``.
+
+        Blocks, and does not raise.  Whoever has been told so is told so until it is closed, or its
+        process ends in any way; then another one is.  Where stores cannot know of each other, as on
+        nodes between which the file system carries no locks, more than one is told so.
+        """
+
     def close() -> None:
         """Let go of descriptors; afterwards nothing may be called."""

@@ -120,5 +120,9 @@ class MemoryStore:
         self.at_once: IAtOnce | None = None
         self.uploads: IUploads = MemoryUploads(tree, lock)
 
+    def may_sweep(self) -> bool:
+        """See :meth:`IStore.may_sweep`; there is no other store."""
+        return True
+
     def close(self) -> None:
         """See :meth:`IStore.close`; there is nothing to let go of."""

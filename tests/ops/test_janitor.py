@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from s3daemon.ops.janitor import BATCH, Janitor
+from s3daemon.ops.janitor import BATCH, CANDIDACY, JITTER, Janitor
 from s3daemon.streams.pool import PoolStopped, SynchronousPool
 
 NOW = 10**18
@@ -118,3 +118,39 @@ def test_it_can_be_started_again() -> None:
     janitor.startService()
     clock.advance(5)
     assert len(expire.asked) == 1
+
+
+# ---------------------------------------------------------------- one of many
+
+
+def test_only_who_is_elected_sweeps_and_the_others_stand_again_soon() -> None:
+    expire, clock, votes = Expire(), Clock(), [False, False, True, True]
+    janitor = Janitor(
+        expire, SynchronousPool(), clock, lambda: NOW, 60.0, 3600.0, 5.0, lambda: votes.pop(0)
+    )
+    janitor.startService()
+    clock.advance(5)
+    clock.advance(CANDIDACY)
+    assert expire.asked == []
+    with capturedLogs() as events:
+        clock.advance(CANDIDACY)
+    assert len(expire.asked) == 1
+    assert "this process looks" in events[0]["log_format"]
+    clock.advance(3599)
+    assert votes == [True], "who is in office takes its time"
+    with capturedLogs() as events:
+        clock.advance(1)
+    assert len(expire.asked) == 2
+    assert events == [], "said once"
+
+
+def test_nodes_do_not_sweep_at_the_same_moment() -> None:
+    clock = Clock()
+    janitor = Janitor(
+        Expire(), SynchronousPool(), clock, lambda: NOW, 60.0, 100.0, 5.0, chance=lambda: 0.5
+    )
+    janitor.startService()
+    assert [call.getTime() for call in clock.getDelayedCalls()] == [5 * (1 + JITTER / 2)]
+    clock.advance(5 * (1 + JITTER / 2))
+    (call,) = clock.getDelayedCalls()
+    assert call.getTime() - clock.seconds() == pytest.approx(100 * (1 + JITTER / 2))

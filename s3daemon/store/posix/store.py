@@ -11,6 +11,7 @@ from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUplo
 from s3daemon.store.posix.at_once import AtOnce
 from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.durable import Disk, Durability, Hook
+from s3daemon.store.posix.electing import Election
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
@@ -54,10 +55,16 @@ class PosixStore:
         self.buckets: IBuckets = buckets
         self.objects: IObjects = objects
         self.uploads: IUploads = PosixUploads(self._volume)
+        self._election = Election(self._volume)
         self.at_once: IAtOnce | None = None
         if self.probe.openat2 and is_local(self._volume.fd):
             self.at_once = AtOnce(self._volume, buckets, objects)
 
+    def may_sweep(self) -> bool:
+        """See :meth:`IStore.may_sweep`."""
+        return self._election.won()
+
     def close(self) -> None:
         """See :meth:`IStore.close`."""
+        self._election.resign()
         self._volume.close()
