@@ -365,7 +365,8 @@ class IUploads(Interface):
     ) -> int:
         """Forget uploads of all buckets that nobody has touched since; how many there were.
 
-        Also removes what a crash left in staging.  Bounded by ``limit`` removals a call.
+        Also removes what a crash has left anywhere, once it is as old.  Bounded by ``limit``
+        removals a call.
         """
 
 

@@ -16,6 +16,8 @@ from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.completing import remove_upload
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
+from s3daemon.store.posix.pointers import point_to
+from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.upload_names import GONE, WITHIN, is_upload_id
 from s3daemon.store.posix.upload_state import UploadDir, open_upload
 from s3daemon.store.posix.volume import Bucket, Volume
@@ -23,14 +25,22 @@ from s3daemon.store.posix.volume import Bucket, Volume
 _OPEN = DIRECTORY | os.O_NOFOLLOW
 
 
-def expire(volume: Volume, before_ns: int, limit: int, should_stop: Callable[[], bool]) -> int:
+def expire(
+    volume: Volume,
+    spills: Spills,
+    before_ns: int,
+    limit: int,
+    should_stop: Callable[[], bool],
+) -> int:
     """See :meth:`IUploads.expire`.  What cannot be removed does not keep the rest."""
-    work = _Work(volume, before_ns, limit, should_stop)
+    work = _Work(volume, spills, before_ns, limit, should_stop)
     for bucket in _buckets(work):
         with bucket:
             work.uploads(bucket)
             if len(bucket.place) == 1:
+                work.pointers(bucket)
                 work.sweep(private.STAGING, bucket.fd)
+                work.spills(bucket)
     work.sweep(private.STAGING, volume.fd)
     work.sweep(private.TRASH, volume.fd)
     if work.failed is not None:
@@ -46,9 +56,15 @@ class _Work:
     """
 
     def __init__(
-        self, volume: Volume, before_ns: int, limit: int, should_stop: Callable[[], bool]
+        self,
+        volume: Volume,
+        spills: Spills,
+        before_ns: int,
+        limit: int,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.volume = volume
+        self._spills = spills
         self.count = 0
         self.failed: OSError | None = None
         self._before_ns = before_ns
@@ -80,6 +96,45 @@ class _Work:
                 elif is_upload_id(os.fsdecode(name)) and self._remove(bucket, os.fsdecode(name)):
                     self.count += 1
                     self._left -= 1
+
+    def pointers(self, bucket: Bucket) -> None:
+        """Remove the old pointers of a bucket to those within it that are no more."""
+        for name in self._names(UPLOADS_DIR, bucket.fd):
+            if not name.startswith(WITHIN) or not self.may():
+                continue
+            path = UPLOADS_DIR + b"/" + name
+            with self.go_on(), suppress(FileNotFoundError):
+                st = os.stat(path, dir_fd=bucket.fd, follow_symlinks=False)
+                within = _pointed_to(bucket, path)
+                if max(st.st_mtime_ns, st.st_ctime_ns) >= self._before_ns or self._is_there(within):
+                    continue
+                self.volume.disk.unlink(path, bucket.fd)
+                self._left -= 1
+                if within is not None:
+                    self._point_again(within)
+
+    def _is_there(self, name: str | None) -> bool:
+        if name is None:
+            return False
+        try:
+            self.volume.bucket(name).close()
+        except NoSuchBucket:
+            return False
+        return True
+
+    def _point_again(self, name: str) -> None:
+        """Undo the removal if the bucket has been made since: its first upload has seen the
+        pointer, perhaps, and made none."""
+        with suppress(NoSuchBucket), self.volume.bucket(name) as now:
+            point_to(self.volume.disk, now)
+
+    def spills(self, bucket: Bucket) -> None:
+        """Remove the old spill files of a bucket that no record names."""
+        if self.may():
+            with self.go_on():
+                self._left -= self._spills.sweep(
+                    bucket, self._before_ns, self._left, self._should_stop
+                )
 
     def sweep(self, path: bytes, dir_fd: int) -> None:
         """Remove what has lain in a directory of leftovers since before then."""
@@ -141,14 +196,26 @@ def _within(bucket: Bucket) -> list[str]:
     found: list[str] = []
     for name in _names(UPLOADS_DIR, bucket.fd):
         if name.startswith(WITHIN):
-            with suppress(OSError, UnicodeDecodeError):
-                path = UPLOADS_DIR + b"/" + name
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=bucket.fd)
-                with open(fd, "rb") as file:
-                    text = file.read(4096).decode()
-                if text.startswith(bucket.name + ":"):
-                    found.append(text)
+            with suppress(OSError):
+                within = _pointed_to(bucket, UPLOADS_DIR + b"/" + name)
+                if within is not None:
+                    found.append(within)
     return found
+
+
+def _pointed_to(bucket: Bucket, path: bytes) -> str | None:
+    """The name of the bucket within that a pointer is to; None if it is to none.
+
+    :raises OSError:
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=bucket.fd)
+    with open(fd, "rb") as file:
+        raw = file.read(4096)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text.startswith(bucket.name + ":") else None
 
 
 def _names(path: bytes, dir_fd: int) -> list[bytes]:

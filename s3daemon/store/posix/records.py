@@ -32,7 +32,8 @@ _REMEMBERED = 2048
 _SHORT = 1024
 
 _TOO_LONG = frozenset((errno.ENOSPC, errno.E2BIG, errno.ERANGE))
-_ABSENT = frozenset((errno.ENODATA, errno.ENOTSUP))
+#: What says that there is no such attribute.
+ABSENT = frozenset((errno.ENODATA, errno.ENOTSUP))
 _SPILL_NAME = re.compile(r"[0-9a-f]{32}")
 _MAX_SPILL_BYTES = 16 * 1024 * 1024
 
@@ -76,7 +77,7 @@ class XattrMetadata:
         try:
             raw = self._reader.read(fd, _ATTRIBUTE)
         except OSError as exc:
-            if exc.errno in _ABSENT:
+            if exc.errno in ABSENT:
                 return metadata.EMPTY
             raise
         # What is read again and again is parsed once: the attribute itself is read every time.

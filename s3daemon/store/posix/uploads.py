@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import time
@@ -37,7 +36,9 @@ from s3daemon.store.posix.metadata import MAX_PARTS
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.part_writer import PosixPartWriter
-from s3daemon.store.posix.upload_names import GONE, WITHIN, is_upload_id, path_of
+from s3daemon.store.posix.pointers import point_to
+from s3daemon.store.posix.spills import Spills
+from s3daemon.store.posix.upload_names import is_upload_id, path_of
 from s3daemon.store.posix.upload_state import find_upload, open_upload, write_state
 from s3daemon.store.posix.volume import Bucket, Volume
 
@@ -51,6 +52,7 @@ class PosixUploads:
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
+        self._spills = Spills(volume.disk)
 
     @facts
     def create(
@@ -177,14 +179,14 @@ class PosixUploads:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> int:
         """See :meth:`IUploads.expire`."""
-        return expiring.expire(self._volume, before_ns, limit, should_stop)
+        return expiring.expire(self._volume, self._spills, before_ns, limit, should_stop)
 
     def _make(self, bucket: Bucket, info: UploadInfo) -> None:
         """Make the directory of an upload.  :raises FileNotFoundError: the bucket is on its way
         out."""
         disk = self._volume.disk
         if len(bucket.place) > 1:
-            self._point_to(bucket)  # first, or a crash would leave what no janitor finds
+            point_to(disk, bucket)  # first, or a crash would leave what no janitor finds
         try:
             disk.mkdir(path_of(info.upload_id), bucket.fd)
         except FileNotFoundError:
@@ -202,27 +204,6 @@ class PosixUploads:
             with suppress(OSError):
                 private.remove_tree(disk, path_of(info.upload_id), bucket.fd)
             raise
-
-    def _point_to(self, bucket: Bucket) -> None:
-        """Leave word in the top-level bucket, where the janitor looks."""
-        disk = self._volume.disk
-        name = hashlib.sha256(bucket.name.encode()).hexdigest()[:32].encode()
-        path = UPLOADS_DIR + b"/" + WITHIN + name
-        with suppress(FileExistsError):
-            disk.mkdir(UPLOADS_DIR, bucket.home)
-        with suppress(FileNotFoundError):
-            os.stat(path, dir_fd=bucket.home, follow_symlinks=False)
-            return
-        staged = UPLOADS_DIR + b"/" + GONE + private.unique()
-        pointer = disk.create(staged, bucket.home)
-        try:
-            disk.write(pointer, [bucket.name.encode()])
-            disk.settle(pointer)
-        finally:
-            os.close(pointer)
-        disk.rename(staged, bucket.home, path, bucket.home)
-        private.sync(disk, bucket.home, UPLOADS_DIR)
-        disk.fsync(bucket.home)
 
 
 def _upload_ids(bucket: Bucket) -> list[str]:

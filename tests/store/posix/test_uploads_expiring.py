@@ -15,6 +15,7 @@ from s3daemon.store.facts import NoSuchUpload, Unavailable
 from s3daemon.store.posix import locks
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.values import UploadInfo
+from tests.store.posix.disks import Before
 from tests.store.tools import begin, put, put_part
 
 FUTURE = 1 << 62
@@ -144,8 +145,45 @@ def test_a_pointer_that_leads_nowhere(disk_store: PosixStore, root: Path, text: 
     (root / "other" / "in").mkdir()
     upload = begin(disk_store, "bucket", "k")
     (tmp_dir(root) / (".within-" + "0" * 32)).write_bytes(text.encode("latin-1"))
+    assert disk_store.uploads.expire(PAST) == 0
+    assert len(os.listdir(tmp_dir(root))) == 2
     assert disk_store.uploads.expire(FUTURE) == 1
     assert not remains(disk_store, "bucket", upload)
+    assert os.listdir(tmp_dir(root)) == []
+    assert (root / "other" / "in").is_dir()
+
+
+def test_a_pointer_stays_with_its_bucket(disk_store: PosixStore, root: Path) -> None:
+    disk_store.buckets.create("bucket:in", "alice")
+    upload = begin(disk_store, "bucket:in", "k")
+    assert disk_store.uploads.expire(FUTURE) == 1
+    (pointer,) = tmp_dir(root).iterdir()
+    disk_store.buckets.delete("bucket:in")
+    assert disk_store.uploads.expire(PAST) == 0
+    assert pointer.exists()
+    assert disk_store.uploads.expire(FUTURE) == 0
+    assert not pointer.exists()
+    assert not remains(disk_store, "bucket", upload)
+
+
+def test_a_bucket_that_is_made_again_under_the_janitor(disk_store: PosixStore, root: Path) -> None:
+    """Its first upload finds the pointer, and the janitor is about to remove it."""
+    disk_store.buckets.create("bucket:in", "alice")
+    begin(disk_store, "bucket:in", "k")
+    disk_store.buckets.delete("bucket:in")
+    begun: list[UploadInfo] = []
+
+    def make() -> None:
+        disk_store.buckets.create("bucket:in", "alice")
+        begun.append(begin(disk_store, "bucket:in", "k"))
+
+    before = Before("unlink", make)
+    disk_store.disk.hooks.append(before)
+    disk_store.uploads.expire(time.time_ns() + 10**12, limit=1)
+    assert before.done
+    assert remains(disk_store, "bucket:in", begun[0])
+    assert disk_store.uploads.expire(FUTURE) == 1
+    assert not remains(disk_store, "bucket:in", begun[0])
 
 
 class Refuses:

@@ -1,0 +1,37 @@
+"""Pointers from a top-level bucket to those within it that have uploads, so that these are found.
+
+The janitor looks at top-level buckets only; that one lies in another is nowhere else to be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+
+from s3daemon.store.posix import private
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.names import UPLOADS_DIR
+from s3daemon.store.posix.upload_names import GONE, WITHIN
+from s3daemon.store.posix.volume import Bucket
+
+
+def point_to(disk: Disk, bucket: Bucket) -> None:
+    """Leave word of a bucket within, durably, if there is none so far.  :raises OSError:"""
+    name = hashlib.sha256(bucket.name.encode()).hexdigest()[:32].encode()
+    path = UPLOADS_DIR + b"/" + WITHIN + name
+    with suppress(FileExistsError):
+        disk.mkdir(UPLOADS_DIR, bucket.home)
+    with suppress(FileNotFoundError):
+        os.stat(path, dir_fd=bucket.home, follow_symlinks=False)
+        return
+    staged = UPLOADS_DIR + b"/" + GONE + private.unique()
+    pointer = disk.create(staged, bucket.home)
+    try:
+        disk.write(pointer, [bucket.name.encode()])
+        disk.settle(pointer)
+    finally:
+        os.close(pointer)
+    disk.rename(staged, bucket.home, path, bucket.home)
+    private.sync(disk, bucket.home, UPLOADS_DIR)
+    disk.fsync(bucket.home)
