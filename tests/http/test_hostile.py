@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 import pytest
 from lxml import etree
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
 
 from s3daemon.actions.base import Limits
 from s3daemon.http.factory import S3Factory
@@ -341,3 +343,37 @@ def test_nobody_gets_a_traceback(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert (status(answer), code(answer)) == (500, "InternalError")
     assert b"inside" not in answer
     assert len(world.lines) == 2
+
+
+# -- ends in the middle ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["reset", "half-close"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Content-Length: 7\r\n",
+        b"Content-Length: 7\r\nExpect: 100-continue\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+    ],
+)
+def test_a_request_cut_anywhere_is_whole_or_nothing(world: World, how: str, fields: bytes) -> None:
+    body = b"3\r\ncon\r\n4\r\ntent\r\n0\r\n\r\n" if b"chunked" in fields else b"content"
+    request = b"PUT /bucket/key HTTP/1.1\r\nHost: h\r\n" + SIGNED + fields + b"\r\n" + body
+    for size in range(len(request) + 1):
+        protocol, transport = world.factory.buildProtocol(None), StringTransport()
+        protocol.makeConnection(transport)
+        for at in range(0, size, 50):
+            protocol.dataReceived(request[at : min(at + 50, size)])
+        if how == "reset":
+            protocol.connectionLost(Failure(ConnectionLost()))
+        else:
+            protocol.readConnectionLost()
+            assert transport.disconnecting
+            protocol.connectionLost(Failure(ConnectionDone()))
+        stored = status(world.say(b"GET", b"/bucket/key")) == 200
+        assert stored is (size == len(request)), request[:size]
+        if not stored and size > len(request) - len(body) and how == "half-close":
+            assert b"IncompleteBody" in transport.value()
+    assert world.factory.running == 0
+    assert not [line for line in world.lines if "Traceback" in line or " bug" in line]
