@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.memory import MemoryStore
+from s3daemon.store.posix.probe import probe
+from s3daemon.store.posix.probed import Probe
 
 
 def _make(kind: str, root: Path) -> IStore:
@@ -18,7 +22,14 @@ def _make(kind: str, root: Path) -> IStore:
     from s3daemon.store.posix import PosixStore
 
     root.mkdir()
-    return PosixStore(root)
+    return PosixStore(root, known=_known())
+
+
+@functools.cache
+def _known() -> Probe:
+    """What the file system of the tests can do, tried once."""
+    with tempfile.TemporaryDirectory() as root:
+        return probe(Path(root))
 
 
 @pytest.fixture(params=["memory", "posix"])

@@ -28,11 +28,14 @@ from hypothesis.stateful import (
 )
 
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     BucketInfo,
     Checksum,
+    Condition,
     IReader,
     IStore,
+    IUploads,
     ListQuery,
     ObjectInfo,
     PartInfo,
@@ -46,7 +49,7 @@ from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire import checksums
 from s3daemon.wire.grants import Grant, Grants
-from tests.store.tools import NOTHING, copy, get, md5, new_if, put
+from tests.store.tools import NOTHING, copy, get, md5, put
 
 # No key is the name of a bucket within its bucket: whether a file has that name on disk depends on
 # what came first.
@@ -102,6 +105,32 @@ checksum_kinds = st.sampled_from(
 
 Pair = tuple[Any, Any]
 Where = tuple[str, str]
+
+#: What a write may demand of the object that is there.
+demands = st.sampled_from(
+    ["nothing"] * 6
+    + ["new", "any", "same", "other", "not same", "not other", "size", "another size"]
+)
+
+
+def demanded(store: IStore, where: Where, demand: str) -> Condition:
+    """A demand in the words of a store, which may hold it or not."""
+    try:
+        info = store.objects.stat(*where)
+        etag, size = info.etag, info.size
+    except StorageError:
+        etag, size = md5(b"nothing"), 0
+    return {
+        "nothing": ALWAYS,
+        "new": Condition(create_only=True),
+        "any": Condition(etag="*"),
+        "same": Condition(etag=etag),
+        "other": Condition(etag=md5(b"something else")),
+        "not same": Condition(not_etag=etag),
+        "not other": Condition(not_etag=md5(b"something else")),
+        "size": Condition(size=size),
+        "another size": Condition(etag="*", size=size + 1),
+    }[demand]
 
 
 @functools.cache
@@ -189,6 +218,10 @@ class Stores(RuleBasedStateMachine):
         """Do the same to both stores."""
         return self.both(lambda: call(self.model), lambda: call(self.disk))
 
+    def store_of(self, uploads: IUploads) -> IStore:
+        """The store that uploads are of."""
+        return self.model if uploads is self.model.uploads else self.disk
+
     def keep(self, call: Callable[[IStore], Any]) -> Any:
         """Begin something on both that is gone on with later: for a bundle."""
         pair = self.both(lambda: call(self.model), lambda: call(self.disk), lambda _: None)
@@ -226,7 +259,7 @@ class Stores(RuleBasedStateMachine):
         data=contents,
         given=attributes,
         owner=owners,
-        create_only=st.sampled_from([False, False, True]),
+        demand=demands,
     )
     def put(
         self,
@@ -235,15 +268,27 @@ class Stores(RuleBasedStateMachine):
         data: bytes,
         given: Attributes,
         owner: str | None,
-        create_only: bool,
+        demand: str,
     ) -> Where:
-        self.ask(lambda store: put(store, bucket, key, data, given, owner, create_only))
+        self.ask(
+            lambda store: put(
+                store,
+                bucket,
+                key,
+                data,
+                given,
+                owner,
+                condition=demanded(store, (bucket, key), demand),
+            )
+        )
         return bucket, key
 
-    @rule(target=writers, bucket=buckets, key=keys, given=attributes, create_only=st.booleans())
-    def begin_put(self, bucket: str, key: str, given: Attributes, create_only: bool) -> Any:
+    @rule(target=writers, bucket=buckets, key=keys, given=attributes, demand=demands)
+    def begin_put(self, bucket: str, key: str, given: Attributes, demand: str) -> Any:
         return self.keep(
-            lambda store: store.objects.create(bucket, key, given, "alice", new_if(create_only))
+            lambda store: store.objects.create(
+                bucket, key, given, "alice", demanded(store, (bucket, key), demand)
+            )
         )
 
     @rule(pair=consumes(writers), data=contents, commit=st.booleans())
@@ -279,10 +324,14 @@ class Stores(RuleBasedStateMachine):
         source=places,
         where=anywhere | places,
         given=attributes,
-        create_only=st.booleans(),
+        demand=demands,
     )
-    def copy(self, source: Where, where: Where, given: Attributes, create_only: bool) -> Where:
-        self.ask(lambda store: copy(store, source, where, given, "bob", create_only))
+    def copy(self, source: Where, where: Where, given: Attributes, demand: str) -> Where:
+        self.ask(
+            lambda store: copy(
+                store, source, where, given, "bob", condition=demanded(store, where, demand)
+            )
+        )
         return where
 
     @rule(where=anywhere | places, tags=tag_sets)
@@ -293,9 +342,9 @@ class Stores(RuleBasedStateMachine):
     def set_acl(self, where: Where, acl: Grants | None) -> None:
         self.ask(lambda store: store.objects.set_acl(*where, lambda _: acl))
 
-    @rule(where=places, prune=st.sampled_from([True, True, False]))
-    def delete(self, where: Where, prune: bool) -> None:
-        self.ask(lambda store: store.objects.delete(*where, prune))
+    @rule(where=places, prune=st.sampled_from([True, True, False]), demand=demands)
+    def delete(self, where: Where, prune: bool, demand: str) -> None:
+        self.ask(lambda store: store.objects.delete(*where, prune, demanded(store, where, demand)))
 
     @rule(where=anywhere, prune=st.booleans())
     def delete_anything(self, where: Where, prune: bool) -> None:
@@ -414,7 +463,7 @@ class Stores(RuleBasedStateMachine):
         numbers=st.none() | st.sets(st.integers(1, 4)),
         wrong=st.sampled_from([None] * 5 + [0]),
         least=st.sampled_from([0, 0, 0, 4]),
-        create_only=st.sampled_from([False, False, True]),
+        demand=demands,
     )
     def complete(
         self,
@@ -422,7 +471,7 @@ class Stores(RuleBasedStateMachine):
         numbers: set[int] | None,
         wrong: int | None,
         least: int,
-        create_only: bool,
+        demand: str,
     ) -> None:
         """With all parts that are there, or some numbers, of which there may be no part."""
         bucket, (model, _) = upload
@@ -438,7 +487,9 @@ class Stores(RuleBasedStateMachine):
             chosen[wrong] = (chosen[wrong][0], md5(b"wrong"))
         done = self.of_upload(
             upload,
-            lambda uploads, *at: uploads.complete(*at, chosen, least, new_if(create_only)),
+            lambda uploads, *at: uploads.complete(
+                *at, chosen, least, demanded(self.store_of(uploads), at[:2], demand)
+            ),
         )
         if done is not None:
             if done[0].checksum is not None and done[0].checksum.kind == checksums.FULL_OBJECT:
@@ -490,7 +541,7 @@ class Stores(RuleBasedStateMachine):
         if isinstance(begun, tuple):
             for number, part in sorted(enumerate(data, 1), reverse=backwards):
                 self.put_part(begun, number, part, announce, True)
-            self.complete(begun, None, None, 0, False)
+            self.complete(begun, None, None, 0, "nothing")
         return where
 
     @rule(old=st.sampled_from([False] * 5 + [True]))

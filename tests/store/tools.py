@@ -49,9 +49,10 @@ def put(
     attributes: Attributes = NOTHING,
     owner: str | None = "alice",
     create_only: bool = False,
+    condition: Condition | None = None,
 ) -> ObjectInfo:
     """Put an object in one piece."""
-    writer = store.objects.create(bucket, key, attributes, owner, new_if(create_only))
+    writer = store.objects.create(bucket, key, attributes, owner, condition or new_if(create_only))
     try:
         if data:
             writer.write([data])
@@ -82,11 +83,14 @@ def copy(
     attributes: Attributes = NOTHING,
     owner: str | None = "alice",
     create_only: bool = False,
+    condition: Condition | None = None,
 ) -> ObjectInfo:
     """Copy an object."""
     reader = store.objects.open(*source)
     try:
-        return store.objects.copy(reader, *target, attributes, owner, new_if(create_only))
+        return store.objects.copy(
+            reader, *target, attributes, owner, condition or new_if(create_only)
+        )
     finally:
         reader.close()
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from s3daemon.store.interfaces import InvalidPart
+from s3daemon.store.posix.drafts import Draft
 from s3daemon.store.posix.durable import Disk
-from s3daemon.store.posix.publishing import Draft
 from s3daemon.store.posix.upload_names import PUBLISHING, WHOLE, Part, Scan
 from s3daemon.store.posix.upload_state import UploadDir
 

@@ -21,6 +21,7 @@ from s3daemon.store.interfaces import (
     Busy,
     Checksum,
     CompleteCheck,
+    Condition,
     InvalidPart,
     NoSuchBucket,
     NoSuchKey,
@@ -32,13 +33,15 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import locks, metadata, private
 from s3daemon.store.posix.assembling import assemble, keep
+from s3daemon.store.posix.drafts import Draft
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.paths import DIRECTORY, directories, open_place
-from s3daemon.store.posix.publishing import Draft, hashed_name
+from s3daemon.store.posix.publishing import hashed_name
 from s3daemon.store.posix.resolving import find
+from s3daemon.store.posix.swapping import judge
 from s3daemon.store.posix.upload_names import GONE, SEALED, Part, Scan
 from s3daemon.store.posix.upload_state import UploadDir, find_upload
 from s3daemon.store.posix.volume import Bucket, Volume
@@ -60,7 +63,7 @@ class Wanted:
     upload_id: str
     parts: Sequence[tuple[int, str]]
     min_part_size: int
-    create_only: bool
+    condition: Condition
     check: CompleteCheck | None = None
 
 
@@ -191,10 +194,13 @@ def _publish(
         checksum = part_checksums.of_object(info, listed)
         if wanted.check is not None:
             wanted.check(info, listed, checksum)
+        if wanted.condition.compares:
+            # It is decided when the object is published; this spares putting the parts together.
+            judge(volume, bucket, segments, wanted.condition)
         record_of = _recorder(info, listed, checksum, hashed_name(segments))
         draft = assemble(disk, upload, chosen, scan)
         disk.set_modified(draft.fd, time.time_ns())
-        st, record = publish_with(volume, bucket, segments, draft, record_of, wanted.create_only)
+        st, record = publish_with(volume, bucket, segments, draft, record_of, wanted.condition)
         return metadata.object_info(info.key, st, record)
     finally:
         _clean_up(disk, upload, draft)

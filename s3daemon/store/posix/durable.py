@@ -136,6 +136,11 @@ class Disk:
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
         return self._do("open_or_create", syscalls.open_at, name, flags, dir_fd)
 
+    def open_lock(self, name: bytes, dir_fd: int) -> int:
+        """A file that is there to be locked and holds nothing: after a crash it is made anew."""
+        flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
+        return self._do("open_lock", syscalls.open_at, name, flags, dir_fd)
+
     def write(self, fd: int, pieces: Sequence[bytes]) -> int:
         """Write all pieces at the file's position; how many bytes that was.  writev(2)"""
         written = 0

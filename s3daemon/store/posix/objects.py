@@ -13,7 +13,6 @@ from s3daemon.store.interfaces import (
     Attributes,
     Busy,
     Condition,
-    ConditionUnsupported,
     IObjects,
     IReader,
     IWriter,
@@ -156,10 +155,8 @@ class PosixObjects:
         self, bucket: str, key: str, prune: bool = True, condition: Condition = ALWAYS
     ) -> bool:
         """See :meth:`IObjects.delete`."""
-        if condition.compares:
-            raise ConditionUnsupported("comparing needs a lock")
         with self._volume.bucket(bucket) as at:
-            return removing.remove(self._volume, at, key, prune)
+            return removing.remove(self._volume, at, key, prune, condition)
 
     @facts
     def list(self, bucket: str, query: ListQuery) -> ListPage:
@@ -176,17 +173,14 @@ class PosixObjects:
         owner: str | None,
         condition: Condition,
     ) -> PosixWriter:
-        if condition.compares:
-            raise ConditionUnsupported("comparing needs a lock")
+        self._volume.locks.require(condition)
         at = self._volume.bucket(bucket)
         try:
             segments = split(key)
         except BaseException:
             at.close()
             raise
-        return PosixWriter(
-            self._volume, at, key, segments, attributes, owner, condition.create_only
-        )
+        return PosixWriter(self._volume, at, key, segments, attributes, owner, condition)
 
     def _current(self, bucket: Bucket, key: str) -> tuple[Found, Record]:
         """The current entry of a key, open, with its record."""

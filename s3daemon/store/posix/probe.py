@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
+
+import attrs
 
 from s3daemon.store.posix import private, syscalls
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.key_locks import KeyLocks
+from s3daemon.store.posix.lock_proof import proved
 from s3daemon.store.posix.names import MAX_NAME_BYTES, PRIVATE_DIR
 from s3daemon.store.posix.probed import XATTR_MAX, Probe, record, recorded
 from s3daemon.store.posix.records import ATTRIBUTE
@@ -61,6 +66,8 @@ def probe(root: Path) -> Probe:
                 ) from exc
             return known
         record(disk, root_fd, found)
+        with suppress(OSError):  # then they are made when they are needed
+            KeyLocks(disk, root_fd, found.locks).prepare()
         return found
     finally:
         os.close(root_fd)
@@ -80,7 +87,8 @@ def _probe_in(disk: Disk, root: Path, root_fd: int) -> Probe:
             " mount it read-write, and let the daemon's user own it"
         ) from exc
     try:
-        return _try_all(disk, root, fd)
+        found = _try_all(disk, root, fd)
+        return attrs.evolve(found, locks=proved(root / os.fsdecode(name) / "file"))
     finally:
         for left in os.listdir(fd):
             disk.unlink(os.fsencode(left), fd)

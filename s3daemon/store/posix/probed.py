@@ -10,6 +10,7 @@ import attrs
 
 from s3daemon.store.posix import private
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.lock_kinds import KINDS
 from s3daemon.store.posix.names import PRIVATE_DIR
 
 #: The longest value that the kernel passes on (XATTR_SIZE_MAX, limits.h).
@@ -33,6 +34,8 @@ class Probe:
     :ivar dir_sync: fsync of a directory.
     :ivar name_bytes: the longest name.
     :ivar case_folding: names that differ only in case are one name here.
+    :ivar locks: the kind of lock that holds between processes, of
+        :mod:`s3daemon.store.posix.lock_kinds`; "" where none does.
     """
 
     xattr_bytes: int
@@ -45,6 +48,7 @@ class Probe:
     dir_sync: bool
     name_bytes: int
     case_folding: bool
+    locks: str = ""
 
     @property
     def spills(self) -> bool:
@@ -67,6 +71,13 @@ class Probe:
             ("fsync of directories", self.dir_sync),
         ):
             found.append(name if can else f"no {name}")
+        if self.locks:
+            found.append(f"locks between processes ({self.locks})")
+        else:
+            found.append(
+                "no locks between processes: conditional writes other than If-None-Match: *"
+                " are refused"
+            )
         if self.case_folding:
             found.append("folds case: keys that differ only in case are one object here")
         return ", ".join(found)
@@ -87,7 +98,8 @@ def recorded(root_fd: int) -> Probe | None:
         known = Probe(**json.loads(raw))
     except (ValueError, TypeError):
         return None
-    whole = all(isinstance(value, int) for value in attrs.astuple(known))
+    *facts, locks = attrs.astuple(known)
+    whole = all(isinstance(value, int) for value in facts) and locks in ("", *KINDS)
     return known if whole else None
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 
-from s3daemon.store.interfaces import Busy
+from s3daemon.store.interfaces import ALWAYS, Busy, Condition, ConditionConflict
 from s3daemon.store.posix import directories, locks, metadata
+from s3daemon.store.posix.drafts import unlink_object
 from s3daemon.store.posix.names import file_name
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.paths import (
@@ -22,19 +23,53 @@ from s3daemon.store.posix.paths import (
     open_place,
 )
 from s3daemon.store.posix.paths import directories as places_of
-from s3daemon.store.posix.publishing import unlink_object
 from s3daemon.store.posix.resolving import is_folder_key
+from s3daemon.store.posix.swapping import TRIES, Current, judge
 from s3daemon.store.posix.volume import Bucket, Volume
 
 _CONTENT_OF_FOLDER = file_name(b"")
 
 
-def remove(volume: Volume, bucket: Bucket, key: str, prune: bool) -> bool:
+def remove(
+    volume: Volume, bucket: Bucket, key: str, prune: bool, condition: Condition = ALWAYS
+) -> bool:
     """Remove the object of a key, durably; True if there was one.  See :meth:`IObjects.delete`."""
     segments = split(key)
+    if not condition.compares:
+        with volume.locks.shared(bucket.place, segments):
+            return _remove(volume, bucket, segments, prune, None)
+    with volume.locks.exclusive(bucket.place, segments):
+        for _ in range(TRIES):
+            current = judge(volume, bucket, segments, condition)
+            try:
+                return _remove(volume, bucket, segments, prune, current)
+            except _NotJudged:
+                continue
+    raise ConditionConflict("the object was replaced again and again")
+
+
+class _NotJudged(Exception):
+    """What is to be removed is not the object that the condition was held against."""
+
+
+def _remove(
+    volume: Volume, bucket: Bucket, segments: Place, prune: bool, current: Current | None
+) -> bool:
+    """Remove all that a key has; with ``current`` only that, and what is hidden by it.
+
+    A file that has taken a name since which wins over that one is younger, and stays.
+
+    :raises _NotJudged: before anything was removed.
+    """
     if is_folder_key(segments):
+        if current is not None and current.place is not None:
+            _look_again(bucket, current, current.place)
         return _remove_folders(volume, bucket, segments[:-1], prune)
     found = False
+    if current is not None:
+        if current.place is None:
+            return False
+        _look_again(bucket, current, current.place)
     for parent in reversed(list(places_of(bucket.fd, segments[:-1]))):
         try:
             fd = open_place(bucket.fd, parent, DIRECTORY) if parent else bucket.fd
@@ -43,31 +78,47 @@ def remove(volume: Volume, bucket: Bucket, key: str, prune: bool) -> bool:
                 continue
             raise
         above: Place = ()
+        here = last = False
         try:
-            if _remove_files(volume, bucket, parent, segments[-1], fd):
-                found = True
-                if (
-                    prune
-                    and parent
-                    and directories.remove_open(volume, bucket, parent, fd, directories.IMPLICIT)
-                ):
-                    above = parent[:-1]
+            for name in reversed(file_forms(segments[-1])):
+                if _remove_file(volume, bucket, parent, name, fd):
+                    found = here = True
+                last = current is not None and (*parent, name) == current.place
+                if last:
+                    break
+            if (
+                here
+                and prune
+                and parent
+                and directories.remove_open(volume, bucket, parent, fd, directories.IMPLICIT)
+            ):
+                above = parent[:-1]
         finally:
             if fd != bucket.fd:
                 os.close(fd)
         directories.prune(volume, bucket, above)
+        if last:
+            break
     return found
 
 
-def _remove_files(
-    volume: Volume, bucket: Bucket, parent: Place, segment: bytes, dir_fd: int
-) -> bool:
-    found = False
-    for name in reversed(file_forms(segment)):
-        if _is_object(bucket, parent, name, dir_fd) and unlink_object(volume, bucket, name, dir_fd):
-            found = True
-            volume.disk.fsync(dir_fd)
-    return found
+def _look_again(bucket: Bucket, current: Current, place: Place) -> None:
+    """The last look before a file is removed, for what others than gateways do."""
+    parent = open_place(bucket.fd, place[:-1], DIRECTORY)
+    try:
+        if not current.is_at(place[-1], parent):
+            raise _NotJudged
+    finally:
+        os.close(parent)
+
+
+def _remove_file(volume: Volume, bucket: Bucket, parent: Place, name: bytes, dir_fd: int) -> bool:
+    if not _is_object(bucket, parent, name, dir_fd):
+        return False
+    if not unlink_object(volume, bucket, name, dir_fd):
+        return False
+    volume.disk.fsync(dir_fd)
+    return True
 
 
 def _is_object(bucket: Bucket, parent: Place, name: bytes, dir_fd: int) -> bool:

@@ -64,7 +64,7 @@ def find(volume: Volume, bucket: Bucket, key: str) -> Found:
     if found is None:
         found = find_file(bucket.fd, segments, tried=segments if plain else None)
         if found is None and is_folder_key(segments):
-            found = _find_folder(volume, bucket, segments[:-1])
+            found = find_folder(volume, bucket, segments[:-1])
         if found is None and plain:
             # A writer may have moved it from its escaped to its natural name meanwhile.
             found = _open_file(bucket.fd, path)
@@ -77,7 +77,7 @@ def is_taken(volume: Volume, bucket: Bucket, segments: Place) -> bool:
     """Whether a key has an object, in whatever form; a directory that nobody put is none."""
     found = find_file(bucket.fd, segments)
     if found is None and is_folder_key(segments):
-        found = _find_folder(volume, bucket, segments[:-1])
+        found = find_folder(volume, bucket, segments[:-1])
     if found is None:
         return False
     try:
@@ -113,7 +113,7 @@ def file_places(bucket_fd: int, segments: Place) -> Iterator[Place]:
             yield (*parent, name)
 
 
-def _find_folder(volume: Volume, bucket: Bucket, segments: Place) -> Found | None:
+def find_folder(volume: Volume, bucket: Bucket, segments: Place) -> Found | None:
     """The directory of a key ``name/``: one that was put as an object, or else any."""
     implicit: Found | None = None
     for place in directories(bucket.fd, segments):

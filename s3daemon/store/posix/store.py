@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads
@@ -29,6 +30,8 @@ class PosixStore:
     :param root: an existing directory.
     :param durability: ``strict``: what is acknowledged survives a power cut.
     :param known: what the file system can do, where it has been tried already.
+    :param locks: use the locks that were proved; not where other nodes serve the root and the file
+        system does not carry locks between them, which cannot be seen from one.
     :param hooks: stand around every change of the disk; see :class:`Hook`.
     :raises ProbeError: the root cannot hold a store.
     :raises OSError: the root cannot be opened.
@@ -47,8 +50,11 @@ class PosixStore:
         durability: Durability = "strict",
         known: Probe | None = None,
         hooks: Sequence[Hook] = (),
+        locks: bool = True,
     ) -> None:
         self.probe = probe(root) if known is None else known
+        if not locks:
+            self.probe = attrs.evolve(self.probe, locks="")
         self.disk = Disk(durability, hooks)
         self._volume = Volume(root, self.disk, self.probe)
         buckets, objects = PosixBuckets(self._volume), PosixObjects(self._volume)

@@ -16,7 +16,6 @@ from s3daemon.store.interfaces import (
     Busy,
     CompleteCheck,
     Condition,
-    ConditionUnsupported,
     Corrupt,
     IPartWriter,
     IUploads,
@@ -151,10 +150,9 @@ class PosixUploads:
         check: CompleteCheck | None = None,
     ) -> ObjectInfo:
         """See :meth:`IUploads.complete`."""
-        if condition.compares:
-            raise ConditionUnsupported("comparing needs a lock")
+        self._volume.locks.require(condition)
         with self._volume.bucket(bucket) as at:
-            wanted = Wanted(key, upload_id, parts, min_part_size, condition.create_only, check)
+            wanted = Wanted(key, upload_id, parts, min_part_size, condition, check)
             return completing.complete(self._volume, at, wanted)
 
     @facts

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from s3daemon.store.interfaces import BadBucketName, NoSuchBucket
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.paths import (
     DIRECTORY,
     NOTHING_THERE,
@@ -69,6 +70,7 @@ class Volume:
     :ivar disk: the gate for changes.
     :ivar metadata: where records are.
     :ivar probe: what the file system can do.
+    :ivar locks: those of the keys.
     """
 
     def __init__(self, root: Path, disk: Disk, probe: Probe) -> None:
@@ -77,6 +79,7 @@ class Volume:
         self.probe = probe
         self.metadata: MetadataStore = XattrMetadata(disk, probe.xattr_bytes)
         self.fd = os.open(root, DIRECTORY)
+        self.locks = KeyLocks(disk, self.fd, probe.locks)
 
     def close(self) -> None:
         """Let go of the root.  May be called twice."""

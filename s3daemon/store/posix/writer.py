@@ -13,6 +13,7 @@ from s3daemon.store.interfaces import (
     Attributes,
     Busy,
     Checksum,
+    Condition,
     IWriter,
     NoSuchBucket,
     ObjectExists,
@@ -20,19 +21,14 @@ from s3daemon.store.interfaces import (
     Unavailable,
 )
 from s3daemon.store.posix import directories, locks, metadata, resolving
+from s3daemon.store.posix.drafts import Draft, is_file, open_draft, unlink_object
 from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.key_locks import Held
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import file_name
 from s3daemon.store.posix.paths import Place
-from s3daemon.store.posix.publishing import (
-    TRIES,
-    Draft,
-    hashed_name,
-    is_file,
-    open_draft,
-    publish,
-    unlink_object,
-)
+from s3daemon.store.posix.publishing import TRIES, hashed_name, publish
+from s3daemon.store.posix.swapping import judge
 from s3daemon.store.posix.volume import Bucket, Volume
 
 _CONTENT_OF_FOLDER = file_name(b"")
@@ -50,7 +46,7 @@ class PosixWriter:
         segments: Place,
         attributes: Attributes,
         owner: str | None,
-        create_only: bool,
+        condition: Condition,
     ) -> None:
         self._volume = volume
         self._bucket = bucket
@@ -58,7 +54,7 @@ class PosixWriter:
         self._segments = segments
         self._attributes = attributes
         self._owner = owner
-        self._create_only = create_only
+        self._condition = condition
         self._draft: Draft | None = None
         self._done = False
 
@@ -101,7 +97,7 @@ class PosixWriter:
                         owner=self._owner,
                         put_ns=time.time_ns(),
                     ),
-                    self._create_only,
+                    self._condition,
                 )
                 if info is not None:
                     return info
@@ -127,7 +123,7 @@ class PosixWriter:
             )
 
         st, record = publish_with(
-            self._volume, self._bucket, self._segments, draft, record_of, self._create_only
+            self._volume, self._bucket, self._segments, draft, record_of, self._condition
         )
         return metadata.object_info(self._key, st, record)
 
@@ -138,16 +134,16 @@ def publish_with(
     segments: Place,
     draft: Draft,
     record_of: Callable[[os.stat_result], Record],
-    create_only: bool,
+    condition: Condition,
 ) -> tuple[os.stat_result, Record]:
     """Give a written draft its record, sync and publish it: the whole recipe; what it is then.
 
-    :raises ObjectExists, NoSuchBucket, Busy: see :func:`publish`.
+    :raises ObjectExists, NoSuchKey, ConditionFailed, NoSuchBucket, Busy: see :func:`publish`.
     :raises OSError:
     """
     try:
         sealed = seal(volume, bucket, draft, record_of)
-        publish(volume, bucket, segments, draft, create_only)
+        publish(volume, bucket, segments, draft, condition)
         return sealed
     except OSError as exc:
         raise volume.why(bucket, exc) from exc
@@ -185,7 +181,7 @@ def put_folder(
     key: str,
     segments: Place,
     record_of: Callable[[], Record],
-    create_only: bool,
+    condition: Condition,
 ) -> ObjectInfo | None:
     """Make a directory an object without bytes, durably.
 
@@ -194,8 +190,26 @@ def put_folder(
 
     :param segments: those of the directory.
     :return: the object, or None where the directory cannot be locked: then a file in it has to do.
-    :raises ObjectExists, NoSuchBucket, Busy:
+    :raises ObjectExists, NoSuchKey, ConditionFailed, NoSuchBucket, Busy:
     """
+    with _key_lock(volume, bucket, (*segments, b""), condition):
+        return _put_folder(volume, bucket, key, segments, record_of, condition)
+
+
+def _key_lock(volume: Volume, bucket: Bucket, segments: Place, condition: Condition) -> Held:
+    if condition.compares:
+        return volume.locks.exclusive(bucket.place, segments)
+    return volume.locks.shared(bucket.place, segments)
+
+
+def _put_folder(
+    volume: Volume,
+    bucket: Bucket,
+    key: str,
+    segments: Place,
+    record_of: Callable[[], Record],
+    condition: Condition,
+) -> ObjectInfo | None:
     for _ in range(TRIES):
         try:
             directory = directories.make(volume, bucket, segments)
@@ -209,7 +223,11 @@ def put_folder(
                 return None
             if not directories.is_linked(bucket, directory):
                 continue  # pruned before it was locked
-            info = _write_folder(volume, bucket, key, directory.fd, record_of(), create_only)
+            if condition.compares:
+                judge(volume, bucket, (*segments, b""), condition)
+            info = _write_folder(
+                volume, bucket, key, directory.fd, record_of(), condition.create_only
+            )
             written = True
             directories.sync(volume, bucket, directory)
             return info

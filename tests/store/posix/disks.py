@@ -82,7 +82,7 @@ def tree(top: Path) -> set[str]:
     for path, directories, files in os.walk(top):
         for name in directories + files:
             found.add(os.path.relpath(os.path.join(path, name), top))
-    own = {"", "/staging", "/spill", "/trash", "/probe.json"}
+    own = {"", "/staging", "/spill", "/trash", "/locks", "/locks/00", "/probe.json"}
     return {
         name
         for name in found

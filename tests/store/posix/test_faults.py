@@ -19,6 +19,7 @@ import pytest
 from s3daemon.store.interfaces import (
     Attributes,
     BucketInfo,
+    Condition,
     IStore,
     ListQuery,
     NoSuchBucket,
@@ -33,7 +34,7 @@ from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire.grants import Grant
 from tests.store.posix.disks import CutAt, FailAt, PowerCut, descriptors, tree
-from tests.store.tools import copy, get, put
+from tests.store.tools import copy, get, md5, put
 
 SMALL = Attributes({"content-type": "a"}, {"m": "1"})
 #: Too long for the attributes of these stores.
@@ -52,6 +53,16 @@ class Case:
 
 def _put(key: str, data: bytes, attributes: Attributes) -> Callable[[IStore], object]:
     return lambda store: put(store, "bucket", key, data, attributes)
+
+
+def _swap(key: str, old: bytes, data: bytes, attributes: Attributes) -> Callable[[IStore], object]:
+    condition = Condition(etag=md5(old))
+    return lambda store: put(store, "bucket", key, data, attributes, condition=condition)
+
+
+def _delete_if(key: str, old: bytes) -> Callable[[IStore], object]:
+    condition = Condition(etag=md5(old))
+    return lambda store: store.objects.delete("bucket", key, condition=condition)
 
 
 def _delete(key: str) -> Callable[[IStore], object]:
@@ -73,6 +84,17 @@ CASES = [
         (("k/x", b"x", SMALL), ("k", b"old", LARGE)),
         _put("k", b"new", SMALL),
     ),
+    Case("swap", (("k", b"old", SMALL),), _swap("k", b"old", b"new", LARGE)),
+    Case("swap a long record", (("k", b"old", LARGE),), _swap("k", b"old", b"new", SMALL)),
+    Case(
+        "swap, beside a directory",
+        (("k/x", b"x", SMALL), ("k", b"old", LARGE)),
+        _swap("k", b"old", b"new", SMALL),
+    ),
+    Case("swap a folder", (("d/", b"", LARGE),), _swap("d/", b"", b"new", SMALL)),
+    Case("swap a folder without bytes", (("d/", b"old", LARGE),), _swap("d/", b"old", b"", SMALL)),
+    Case("delete on condition", (("a/b/k", b"old", LARGE),), _delete_if("a/b/k", b"old")),
+    Case("delete a folder on condition", (("a/d/", b"", LARGE),), _delete_if("a/d/", b"")),
     Case("below a file", (("k", b"old", SMALL),), _put("k/x", b"new", SMALL)),
     Case("folder", (), _put("a/d/", b"", SMALL)),
     Case("folder, long record", (), _put("a/d/", b"", LARGE)),

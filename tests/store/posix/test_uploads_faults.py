@@ -19,6 +19,7 @@ import pytest
 
 from s3daemon.store.interfaces import (
     Attributes,
+    Condition,
     IStore,
     ListQuery,
     NoSuchBucket,
@@ -94,6 +95,14 @@ def _complete(create_only: bool = False) -> Run:
     return run
 
 
+def _swap(store: IStore, bucket: str, told: Told | None) -> object:
+    assert told is not None
+    upload, parts = told
+    return store.uploads.complete(
+        bucket, upload.key, upload.upload_id, parts, condition=Condition(etag="*")
+    )
+
+
 def _abort(store: IStore, bucket: str, told: Told | None) -> object:
     assert told is not None
     store.uploads.abort(bucket, told[0].key, told[0].upload_id)
@@ -136,7 +145,9 @@ CASES = [
     Case("in place, new only, two steps", _complete(True), EVEN, noreplace=False),
     Case("in place, some copied", _complete(), MOVED, attributes=LARGE),
     Case("in place, some copied, over", _complete(), MOVED, old=True),
+    Case("in place, swapped", _swap, EVEN, old=True),
     Case("assembled", _complete(), UNEVEN),
+    Case("assembled, swapped", _swap, UNEVEN, old=True, attributes=LARGE),
     Case("assembled, over", _complete(), UNEVEN, old=True, attributes=LARGE),
     Case("assembled, new only", _complete(True), UNEVEN),
     Case("assembled, new only, two steps", _complete(True), UNEVEN, noreplace=False),

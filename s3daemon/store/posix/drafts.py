@@ -1,0 +1,180 @@
+"""Drafts: new content that nobody sees yet, and the calls that give it a name.
+
+A draft is a file that nobody can see: unnamed (O_TMPFILE) where the file system can, else with a
+unique name in ``.s3gate/staging``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+from s3daemon.store.interfaces import ObjectExists
+from s3daemon.store.posix import private
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.paths import READ
+from s3daemon.store.posix.volume import Bucket, Volume
+
+
+class Draft:
+    """Content that nobody sees yet.
+
+    :ivar fd: its descriptor, open for reading and writing.
+    :ivar name: the name that it has for now, or None.
+    :ivar dir_fd: the directory of that name.
+    :ivar published: whether it has become an object, be it acknowledged or not.
+    """
+
+    __slots__ = ("dir_fd", "fd", "name", "published")
+
+    def __init__(self, fd: int, name: bytes | None, dir_fd: int) -> None:
+        self.fd = fd
+        self.name = name
+        self.dir_fd = dir_fd
+        self.published = False
+
+    def discard(self, disk: Disk) -> None:
+        """Remove what is left of it.  May be called twice, and after it was published.
+
+        Never fails: what matters about the bytes was said when they were synced, and a name that
+        stays in staging is removed with the other leftovers.
+        """
+        fd, name, self.fd, self.name = self.fd, self.name, -1, None
+        with suppress(OSError):
+            if fd >= 0:
+                os.close(fd)
+        with suppress(OSError):
+            if name is not None:
+                disk.unlink(name, self.dir_fd)
+
+
+def open_draft(volume: Volume, bucket: Bucket) -> Draft:
+    """A new empty draft; it needs the bucket's descriptors for as long as it lives.
+
+    :raises NoSuchBucket: the bucket was deleted meanwhile.
+    """
+    disk = volume.disk
+    try:
+        if volume.probe.tmpfile:
+            return Draft(disk.open_temp(bucket.fd), None, bucket.home)
+        name = private.STAGING + b"/" + private.unique()
+        try:
+            return Draft(disk.create(name, bucket.home), name, bucket.home)
+        except FileNotFoundError:
+            private.make(disk, bucket.home, private.STAGING)
+            return Draft(disk.create(name, bucket.home), name, bucket.home)
+    except OSError as exc:
+        raise volume.why(bucket, exc) from exc
+
+
+def place_new(volume: Volume, dir_fd: int, name: bytes, draft: Draft) -> bool:
+    """Publish under a name that must be free; False if a directory has it.
+
+    :raises ObjectExists: a file has it.
+    """
+    disk = volume.disk
+    try:
+        if draft.name is None:
+            disk.link_fd(draft.fd, name, dir_fd)
+        elif volume.probe.noreplace:
+            disk.rename_new(draft.name, draft.dir_fd, name, dir_fd)
+            draft.name = None
+        else:
+            disk.link(draft.name, draft.dir_fd, name, dir_fd)
+        draft.published = True
+        return True
+    except FileExistsError:
+        if is_directory(name, dir_fd):
+            return False
+        raise ObjectExists("the key is taken") from None
+
+
+def replace(volume: Volume, bucket: Bucket, dir_fd: int, name: bytes, draft: Draft) -> bool:
+    """Publish a draft that has a name under another, in place of a file that has it.
+
+    :return: False if a directory has it.
+    """
+    assert draft.name is not None
+    replaced = _Replaced(volume, bucket, name, dir_fd)
+    try:
+        volume.disk.rename(draft.name, draft.dir_fd, name, dir_fd)
+        draft.name = None
+        draft.published = True
+        replaced.forget()
+        return True
+    except IsADirectoryError:
+        return False
+    finally:
+        replaced.close()
+
+
+def stage(volume: Volume, bucket: Bucket, draft: Draft) -> None:
+    """Give an unnamed draft a name, from which it can be renamed over another file."""
+    name = private.STAGING + b"/" + private.unique()
+    try:
+        volume.disk.link_fd(draft.fd, name, bucket.home)
+    except FileNotFoundError:
+        private.make(volume.disk, bucket.home, private.STAGING)
+        volume.disk.link_fd(draft.fd, name, bucket.home)
+    draft.name, draft.dir_fd = name, bucket.home
+
+
+def unlink_object(volume: Volume, bucket: Bucket, name: bytes, dir_fd: int) -> bool:
+    """Remove a file and what its record keeps elsewhere; False if it was not there."""
+    replaced = _Replaced(volume, bucket, name, dir_fd)
+    try:
+        volume.disk.unlink(name, dir_fd)
+        replaced.forget()
+        return True
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+    finally:
+        replaced.close()
+
+
+class _Replaced:
+    """A file that is about to lose its name, so that its spill file can follow it.
+
+    Costs one stat(2) in buckets that have no spill file.
+    """
+
+    __slots__ = ("_bucket", "_fd", "_volume")
+
+    def __init__(self, volume: Volume, bucket: Bucket, name: bytes, dir_fd: int) -> None:
+        self._volume = volume
+        self._bucket = bucket
+        self._fd = -1
+        if not volume.probe.spills:
+            return
+        try:
+            os.stat(private.SPILL, dir_fd=bucket.home)
+            self._fd = os.open(name, READ | os.O_NOFOLLOW, dir_fd=dir_fd)
+        except OSError:
+            return  # no spill, or a file that is not ours to read
+
+    def forget(self) -> None:
+        """The name is gone; so is the file, unless somebody has made a hard link to it."""
+        if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
+            record = self._volume.metadata.load(self._fd, self._bucket.home)
+            self._volume.metadata.forget(self._bucket.home, record)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+
+def is_file(name: bytes, dir_fd: int) -> bool:
+    """Whether a name is there and no directory's."""
+    try:
+        return not stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def is_directory(name: bytes, dir_fd: int) -> bool:
+    """Whether a name is a directory's."""
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
