@@ -56,10 +56,11 @@ def _second(seconds: int) -> str:
 
 def observer(level: str = "info", out: TextIO | None = None) -> ILogObserver:
     """Writes lines of events of this level and above, to standard output unless told otherwise."""
-    return FilteringLogObserver(
-        FileLogObserver(sys.stdout if out is None else out, line),
-        [LogLevelFilterPredicate(LogLevel.lookupByName(level))],
-    )
+    least = LogLevelFilterPredicate(LogLevel.lookupByName(level))
+    if level == "info":
+        # Twisted's client of HTTP tells of each connection that it opens and closes.
+        least.setLogLevelForNamespace("twisted.web.client", LogLevel.warn)
+    return FilteringLogObserver(FileLogObserver(sys.stdout if out is None else out, line), [least])
 
 
 def debug() -> ILogObserver:

@@ -70,3 +70,13 @@ def test_there_is_a_function_for_every_level(name: str, capsys: pytest.CaptureFi
     write(event(log_level=LogLevel.error, log_format="an error"))
     write(event(log_level=LogLevel.lookupByName(name), log_format="of this level"))
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", True), ("info", False), ("warn", False)])
+def test_connections_to_a_key_service_are_for_whoever_looks_closely(level: str, told: bool) -> None:
+    out = io.StringIO()
+    observe = logformat.observer(level, out)
+    observe(event(log_namespace="twisted.web.client._HTTP11ClientFactory"))
+    assert bool(out.getvalue()) is told
+    observe(event(log_namespace="twisted.web.client", log_level=LogLevel.warn, method="WARN"))
+    assert "WARN" in out.getvalue()
