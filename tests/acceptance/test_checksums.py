@@ -143,3 +143,75 @@ def test_a_document_that_is_not_what_it_should_be(wire: Wire) -> None:
     with pytest.raises(ClientError, match="BadDigest"):
         client.delete_objects(Bucket="b", Delete={"Objects": [{"Key": "k"}]})
     assert client.head_object(Bucket="b", Key="k")["ContentLength"] == len(BODY)
+
+
+# -- what boto3 does not send -------------------------------------------------------------------
+
+AUTHORIZATION = {"authorization": "AWS4-HMAC-SHA256 Credential=alice/1/1/1/1, Signature=1"}
+TAGS = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+
+
+def chunked(document: bytes, trailers: bytes, **headers: str) -> dict[str, Any]:
+    """A request with an aws-chunked body."""
+    return {
+        "headers": AUTHORIZATION
+        | {
+            "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "x-amz-decoded-content-length": str(len(document)),
+        }
+        | {name.replace("_", "-"): value for name, value in headers.items()},
+        "body": b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(document), document, trailers),
+    }
+
+
+@pytest.mark.parametrize(
+    ("trailers", "announced", "status", "code"),
+    [
+        (b"x-amz-checksum-crc32:%b\r\n" % of("CRC32", TAGS).encode(), True, 200, ""),
+        (b"x-amz-checksum-crc32:AAAAAA==\r\n", True, 400, "BadDigest"),
+        (b"", True, 400, "MalformedTrailerError"),
+        (b"x-amz-checksum-crc32:AAAAAA==\r\n", False, 400, "MalformedTrailerError"),
+        (b"", False, 200, ""),
+    ],
+)
+def test_a_document_with_trailers(
+    wire: Wire, trailers: bytes, announced: bool, status: int, code: str
+) -> None:
+    """Is held to them as an object is."""
+    wire.request("PUT", "/b/k", AUTHORIZATION, b"body")
+    head = {"x_amz_trailer": "x-amz-checksum-crc32"} if announced else {}
+    answer = wire.request("PUT", "/b/k?tagging", **chunked(TAGS, trailers, **head))
+    assert (answer.status, code in answer.body.decode()) == (status, True)
+    tagged = b"<Key>a</Key>" in wire.request("GET", "/b/k?tagging", AUTHORIZATION).body
+    assert tagged == (status == 200)
+
+
+@pytest.mark.parametrize("target", ["/b/k?tagging", "/b/k"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-amz-sdk-checksum-algorithm": "CRC32"},
+        {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-sha1": "AAAAAA=="},
+        {"x-amz-checksum-crc32": "bad"},
+    ],
+)
+def test_a_head_that_contradicts_itself(wire: Wire, target: str, headers: dict[str, str]) -> None:
+    """Is refused before its body is asked for."""
+    asked = wire.begin("PUT", target, AUTHORIZATION | headers | {"expect": "100-continue"}, TAGS)
+    assert asked.response().status == 400
+    assert b"<Code>InvalidRequest</Code>" in asked.response().body
+    assert wire.request("HEAD", "/b/k", AUTHORIZATION).status == 404
+
+
+def test_the_checksum_of_a_complete_is_not_that_of_its_document(wire: Wire) -> None:
+    """It is that of the object."""
+    client = make_client(wire)
+    upload = client.create_multipart_upload(Bucket="b", Key="k", ChecksumAlgorithm="CRC32")
+    names = {"Bucket": "b", "Key": "k", "UploadId": upload["UploadId"]}
+    part = client.upload_part(PartNumber=1, Body=BODY, ChecksumAlgorithm="CRC32", **names)
+    listed = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}
+    given = checksums.composite("CRC32", [checksums.decode("CRC32", part["ChecksumCRC32"])])
+    done = client.complete_multipart_upload(
+        MultipartUpload={"Parts": [listed]}, ChecksumCRC32=given, **names
+    )
+    assert done["ChecksumCRC32"] == given

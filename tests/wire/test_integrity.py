@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3daemon.wire import checksums, errors, integrity
 from s3daemon.wire.checksums import ALGORITHMS
@@ -209,3 +211,35 @@ def test_documents_are_hashed_with_what_was_announced() -> None:
     digest = hashlib.sha512(b"body").digest()
     Announced(ALGORITHMS["SHA512"], digest).check_document(b"body", {})
     assert checksums.decode("SHA512", checksums.encode(digest)) == digest
+
+
+_NAMES = st.sampled_from(
+    [
+        "x-amz-checksum-crc32",
+        "x-amz-checksum-sha1",
+        "x-amz-checksum-crc16",
+        "x-amz-checksum-type",
+        "x-amz-trailer",
+        SDK,
+    ]
+)
+_VALUES = st.sampled_from(
+    [GOOD, "CRC32", "sha1", "x-amz-checksum-crc32", "x-amz-checksum-sha1,", ",", ""]
+) | st.text(max_size=9)
+
+
+@given(st.dictionaries(_NAMES, _VALUES), st.booleans(), st.dictionaries(_NAMES, _VALUES))
+def test_whatever_is_said(headers: dict[str, str], chunked: bool, trailers: dict[str, str]) -> None:
+    """Is taken or refused; and what is taken for good is what was said."""
+    request = S3Request("PUT", "b", "k", headers=headers, chunked_body=chunked)
+    try:
+        found = announced(request)
+        found.check_document(b"body", trailers)
+    except (BadDigest, InvalidRequest, MalformedTrailerError):
+        return
+    if found.algorithm is not None:
+        assert found.algorithm is CRC32 or found.algorithm is ALGORITHMS["SHA1"]
+        said = {**headers, **trailers}[found.algorithm.header]
+        hasher = checksums.hasher_of(found.algorithm)
+        hasher.update(b"body")
+        assert checksums.decode(found.algorithm.name, said) == hasher.digest()
