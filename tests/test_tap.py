@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import http.client
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from twisted.python import usage
 import s3daemon
 from s3daemon import tap
 from s3daemon.ops.listening import CannotStart
+from tests.support.process import process, read_until
 from tests.support.signing import Signer
 
 ROOT = Path(__file__).parent.parent
@@ -165,30 +163,6 @@ def test_a_root_that_cannot_hold_a_store(
 
 
 # ---------------------------------------------------------------- the process
-
-
-@contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    code = "from twisted.scripts.twistd import run; run()"
-    command = [sys.executable, "-c", code, "--nodaemon", "--pidfile=", "s3gate", *arguments]
-    with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-def read_until(running: subprocess.Popen[str], text: str) -> str:
-    """The first line with this text; the test's own time limit ends a vain wait."""
-    assert running.stdout is not None
-    seen = []
-    for line in running.stdout:
-        seen.append(line)
-        if text in line:
-            return line
-    raise AssertionError("".join(seen))
 
 
 def test_a_daemon_lives_and_dies(tmp_path: Path) -> None:
