@@ -20,8 +20,15 @@ http {{
   access_log {tmp}/access.log; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
   client_body_temp_path {tmp}/b; proxy_temp_path {tmp}/p; fastcgi_temp_path {tmp}/f;
   uwsgi_temp_path {tmp}/u; scgi_temp_path {tmp}/s;
-  server {{ listen 127.0.0.1:{port} backlog=1024; root {root}; }}
+  server {{ listen 127.0.0.1:{port} backlog=1024{ssl}; root {root}; {more} }}
 }}
+"""
+
+#: What nginx needs to speak the same TLS as the gateway: no resumption, the same ciphers.
+NGINX_TLS = """
+  ssl_certificate {tmp}/tls.pem; ssl_certificate_key {tmp}/tls.key;
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+  ssl_session_tickets off; ssl_session_cache off;
 """
 
 
@@ -96,27 +103,42 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def gateway(root: Path, tmp: Path, *options: str) -> Server:
+def certificate(tmp: Path) -> None:
+    """A key and a certificate in ``tmp``, for :func:`gateway` and :func:`nginx` with TLS."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+               "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(tmp / "tls.key"),
+               "-out", str(tmp / "tls.pem")]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    (tmp / "tls.key").chmod(0o600)
+
+
+def gateway(root: Path, tmp: Path, *options: str, tls: bool = False) -> Server:
     """The gateway of this checkout, one process, over ``root``; in mode simple unless told."""
     twistd = shutil.which("twistd", path=str(Path(sys.executable).parent)) or "twistd"
     port = free_port()
+    kind = f"ssl:privateKey={tmp}/tls.key:certKey={tmp}/tls.pem" if tls else "tcp"
     command = [
         twistd, "--nodaemon", "--pidfile=", "s3gate", "--root", str(root),
-        "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=1024",
+        "--listen", f"{kind}:port={port}:interface=127.0.0.1:backlog=1024",
         *(options or ("--auth", "simple")),
     ]  # fmt: skip
-    return Server("s3gate", port, command, tmp / "s3gate.log", signed=True)
+    name = "s3gate-tls" if tls else "s3gate"
+    return Server(name, port, command, tmp / f"{name}.log", signed=True)
 
 
-def nginx(root: Path, tmp: Path) -> Server | None:
+def nginx(root: Path, tmp: Path, *, tls: bool = False) -> Server | None:
     """nginx with one worker over the same files: the practical limit.  None where it is missing."""
     binary = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if binary is None:
         return None
     port = free_port()
     tmp.chmod(0o755)
-    conf = tmp / "nginx.conf"
+    name = "nginx-tls" if tls else "nginx"
+    conf = tmp / f"{name}.conf"
     user = "user root;" if os.getuid() == 0 else ""
-    conf.write_text(user + NGINX.format(tmp=tmp, port=port, root=root))
+    more = NGINX_TLS.format(tmp=tmp) if tls else ""
+    conf.write_text(
+        user + NGINX.format(tmp=tmp, port=port, root=root, ssl=" ssl" if tls else "", more=more)
+    )
     command = [binary, "-c", str(conf), "-p", str(tmp)]
-    return Server("nginx", port, command, tmp / "nginx.log", signed=False)
+    return Server(name, port, command, tmp / f"{name}.log", signed=False)
