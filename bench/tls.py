@@ -53,8 +53,12 @@ def wrk(server: Server, path: str, seconds: int, connections: int, close: bool, 
     if bad:
         raise RuntimeError(f"{server.name}: {bad} of {count} requests failed")
     cpu = server.cpu() - before
-    return {"requests": count / us * 1e6, "MiB": size / MIB / us * 1e6,
-            "us each": cpu / max(count, 1) * 1e6, "ms per MiB": cpu / (size / MIB) * 1e3}  # fmt: skip
+    return {
+        "requests": count / us * 1e6,
+        "MiB": size / MIB / us * 1e6,
+        "us each": cpu / max(count, 1) * 1e6,
+        "ms per MiB": cpu / (size / MIB) * 1e3,
+    }
 
 
 CELLS = {
