@@ -116,12 +116,15 @@ class Store:
     :ivar multipart_expiry: seconds after which an upload that nobody goes on with is forgotten;
         0 for never.
     :ivar sweep_interval: seconds between two looks for such uploads.
+    :ivar locks: ``auto``: conditional writes use the lock that was proved on the root; ``none``:
+        they are refused, where locks end at a node and there are several.
     """
 
     root: Path = option(kinds.path("a path of a directory"), Path())
     durability: str = option(kinds.choice("strict", "relaxed"), "strict")
     multipart_expiry: float = option(kinds.duration(60, 3650 * 86400, zero="never"), 7 * 86400.0)
     sweep_interval: float = option(kinds.duration(1, 7 * 86400), 3600.0)
+    locks: str = option(kinds.choice("auto", "none"), "auto")
 
 
 _CREDENTIALS = kinds.text(

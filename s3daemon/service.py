@@ -129,7 +129,8 @@ def build(
     places = [Place.of(listen, time.time) for listen in config.server.listen]
     alone = config.auth.mode == "sigv4" and not config.auth.checkers
     users = LiveUsers.read(config.auth.credentials, alone, environ)
-    store = PosixStore(config.store.root, config.durability)
+    locks = config.store.locks == "auto"
+    store = PosixStore(config.store.root, config.durability, locks=locks)
     light = Pool(reactor, config.limits.pool_threads, "small")
     heavy = Pool(reactor, config.limits.heavy_threads, "large")
     sweeping = Pool(reactor, 1, "janitor")
@@ -176,7 +177,7 @@ def build(
 
 
 def build_factory(
-    config: Config, store: IStore, directory: Directory, pools: Pools, reactor: Any
+    config: Config, store: PosixStore, directory: Directory, pools: Pools, reactor: Any
 ) -> S3Factory:
     """The server factory over a store: everything between the ports and the disk."""
     portal = Portal(Realm(directory), _checkers(config, directory, reactor))
@@ -204,7 +205,8 @@ def build_factory(
         reactor,
         time.time_ns,
     )
-    gateway = Gateway(s3, pools.light, RootCheck(config.store.root), reactor)
+    ready = RootCheck(config.store.root, lambda: store.disk.failed_syncs, store.try_sync)
+    gateway = Gateway(s3, pools.light, ready, reactor)
     return S3Factory(
         reactor,
         pools.heavy.run,

@@ -1,8 +1,9 @@
-"""Whether the store's root is still the directory it was."""
+"""Whether the store's root is still the directory it was, and keeps what is written."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from s3daemon.store.interfaces import ReadOnly, Unavailable
@@ -13,10 +14,24 @@ class RootCheck:
 
     A file system that was unmounted leaves its mount point, an empty directory that would happily
     take objects: so the root must be the same directory as when the daemon started.
+
+    After an fsync has failed, one has to succeed before the root counts as good again: writers have
+    had their error, and a balancer should not send more of them here.
+
+    :param failed_syncs: how many fsyncs have failed since the start.
+    :param try_sync: tries one; raises a StorageError.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        failed_syncs: Callable[[], int] = lambda: 0,
+        try_sync: Callable[[], None] = lambda: None,
+    ) -> None:
         self._root = root
+        self._failed_syncs = failed_syncs
+        self._try_sync = try_sync
+        self._forgiven = 0
         self._identity = self._look()
 
     def __call__(self) -> None:
@@ -24,6 +39,7 @@ class RootCheck:
 
         :raises Unavailable: it is gone, or another directory is in its place.
         :raises ReadOnly: it takes no writes.
+        :raises StorageError: what is written cannot be brought onto the device.
         """
         try:
             identity = self._look()
@@ -34,6 +50,10 @@ class RootCheck:
             raise Unavailable(f"{self._root} is not the directory it was: is it still mounted?")
         if read_only:
             raise ReadOnly(f"{self._root} is mounted read-only")
+        failed = self._failed_syncs()
+        if failed != self._forgiven:
+            self._try_sync()
+            self._forgiven = failed
 
     def _look(self) -> tuple[int, int]:
         found = os.stat(self._root)

@@ -35,6 +35,31 @@ def test_another_directory_in_its_place(tmp_path: Path) -> None:
         check()
 
 
+def test_a_sync_that_failed(tmp_path: Path) -> None:
+    """One has to succeed after it, whoever has failed meanwhile."""
+    failed, tried = 0, 0
+    broken = False
+
+    def try_sync() -> None:
+        nonlocal failed, tried
+        tried += 1
+        if broken:
+            failed += 1
+            raise Unavailable("the device is gone")
+
+    check = RootCheck(tmp_path, lambda: failed, try_sync)
+    check()
+    assert tried == 0
+    failed, broken = 1, True
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="the device is gone"):
+            check()
+    broken = False
+    check()
+    check()
+    assert (failed, tried) == (3, 3)
+
+
 def test_a_root_that_takes_no_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check = RootCheck(tmp_path)
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))

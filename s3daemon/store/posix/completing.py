@@ -31,7 +31,7 @@ from s3daemon.store.interfaces import (
     PartTooSmall,
     UploadInfo,
 )
-from s3daemon.store.posix import locks, metadata, private
+from s3daemon.store.posix import metadata, private
 from s3daemon.store.posix.assembling import assemble, keep
 from s3daemon.store.posix.drafts import Draft
 from s3daemon.store.posix.durable import Disk
@@ -74,7 +74,7 @@ def complete(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
     except NoSuchUpload:
         return _completed(volume, bucket, wanted)
     with upload:
-        lock(upload)
+        lock(volume, upload)
         if not upload.is_current():
             return _completed(volume, bucket, wanted)
         try:
@@ -105,7 +105,7 @@ def _complete(
     return _publish(volume, bucket, upload, info, wanted)
 
 
-def lock(upload: UploadDir) -> None:
+def lock(volume: Volume, upload: UploadDir) -> None:
     """Lock an upload until its directory is closed.
 
     Where the file system has no locks, one completes at a time by good luck only.
@@ -113,7 +113,7 @@ def lock(upload: UploadDir) -> None:
     :raises Busy: somebody completes it, or aborts it, and does not come to an end.
     """
     for _ in range(_LOOKS):
-        if locks.try_lock(upload.fd) is not False:
+        if upload.try_lock(volume.locks.kind) is not False:
             return
         time.sleep(_PAUSE)
     raise Busy("the upload is being completed by somebody else")

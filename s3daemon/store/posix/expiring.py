@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from s3daemon.store.interfaces import Corrupt, NoSuchBucket, NoSuchUpload
-from s3daemon.store.posix import locks, private
+from s3daemon.store.posix import private
 from s3daemon.store.posix.completing import remove_upload
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
@@ -166,7 +166,10 @@ class _Work:
     def _remove(self, bucket: Bucket, upload_id: str) -> bool:
         try:
             with open_upload(bucket, upload_id) as upload:
-                if _touched_ns(upload) >= self._before_ns or locks.try_lock(upload.fd) is False:
+                if (
+                    _touched_ns(upload) >= self._before_ns
+                    or upload.try_lock(self.volume.locks.kind) is False
+                ):
                     return False
                 if not upload.is_current() or _touched_ns(upload) >= self._before_ns:
                     return False

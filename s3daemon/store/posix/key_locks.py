@@ -62,21 +62,21 @@ class KeyLocks:
     """The locks of the keys beneath a root.
 
     :param root_fd: descriptor of the root; it stays the caller's.
-    :param kind: of :mod:`lock_kinds`, as the probe has proved it; "" where none is.
+    :ivar kind: of :mod:`lock_kinds`, as the probe has proved it; "" where none is.
     """
 
     def __init__(self, disk: Disk, root_fd: int, kind: str) -> None:
         self._disk = disk
         self._root_fd = root_fd
-        self._kind = kind
+        self.kind = kind
 
     def prepare(self) -> None:
         """Make the files, so that a full disk finds them there.  Without it they are made late.
 
         :raises OSError:
         """
-        if self._kind:
-            for number in range(_FILES[self._kind]):
+        if self.kind:
+            for number in range(_FILES[self.kind]):
                 os.close(self._open(_path(number)))
 
     def require(self, condition: Condition) -> None:
@@ -84,7 +84,7 @@ class KeyLocks:
 
         :raises ConditionUnsupported: it compares, and no lock holds here.
         """
-        if condition.compares and not self._kind:
+        if condition.compares and not self.kind:
             raise ConditionUnsupported("no lock between processes has been proved on this root")
 
     def shared(self, place: tuple[bytes, ...], segments: tuple[bytes, ...]) -> Held:
@@ -94,7 +94,7 @@ class KeyLocks:
         :raises Busy: somebody holds it exclusively, and does not let go.
         :raises OSError:
         """
-        if not self._kind:
+        if not self.kind:
             return Held()
         held = self._lock(place, segments, exclusive=False)
         if held is None:
@@ -108,7 +108,7 @@ class KeyLocks:
         :raises ConditionUnsupported: there are no locks.
         :raises OSError:
         """
-        if not self._kind:
+        if not self.kind:
             raise ConditionUnsupported("no lock between processes has been proved on this root")
         held = self._lock(place, segments, exclusive=True)
         if held is None:
@@ -119,7 +119,7 @@ class KeyLocks:
         self, place: tuple[bytes, ...], segments: tuple[bytes, ...], exclusive: bool
     ) -> Held | None:
         number = lock_number(place, segments)
-        fd = self._open(_path(number % _FILES[self._kind]))
+        fd = self._open(_path(number % _FILES[self.kind]))
         try:
             if self._wait(fd, exclusive, number):
                 return Held(fd)
@@ -131,7 +131,7 @@ class KeyLocks:
 
     def _wait(self, fd: int, exclusive: bool, number: int) -> bool:
         pause, waited = _FIRST_PAUSE, 0.0
-        while not lock_kinds.take(self._kind, fd, exclusive, number):
+        while not lock_kinds.take(self.kind, fd, exclusive, number):
             if waited > _PATIENCE:
                 return False
             time.sleep(pause)

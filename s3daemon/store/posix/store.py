@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import attrs
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads
+from s3daemon.store.posix import private
 from s3daemon.store.posix.at_once import AtOnce
 from s3daemon.store.posix.buckets import PosixBuckets
-from s3daemon.store.posix.durable import Disk, Durability, Hook
+from s3daemon.store.posix.durable import Disk, Durability, Hook, facts
 from s3daemon.store.posix.electing import Election
+from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
@@ -69,6 +72,23 @@ class PosixStore:
     def may_sweep(self) -> bool:
         """See :meth:`IStore.may_sweep`."""
         return self._election.won()
+
+    @facts
+    def try_sync(self) -> None:
+        """Write something and bring it onto the device, as an acknowledged object would be.
+
+        :raises StorageError: that failed.
+        """
+        disk, root_fd = self.disk, self._volume.fd
+        name = PRIVATE_DIR + b"/sync-" + private.unique()
+        fd = disk.create(name, root_fd)
+        try:
+            disk.write(fd, [b"x"])
+            disk.settle(fd)
+            private.sync(disk, root_fd, PRIVATE_DIR)
+        finally:
+            os.close(fd)
+            disk.unlink(name, root_fd)
 
     def close(self) -> None:
         """See :meth:`IStore.close`."""

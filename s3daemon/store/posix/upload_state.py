@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadInfo
-from s3daemon.store.posix import private
+from s3daemon.store.posix import lock_kinds, locks, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.packing import dump_acl, parse_acl
 from s3daemon.store.posix.paths import DIRECTORY
@@ -44,12 +44,39 @@ class UploadDir:
         self.upload_id = upload_id
         self.path = path_of(upload_id)
         self.fd = fd
+        self._locked = -1
 
     def close(self) -> None:
         """Let go, of the lock too.  May be called twice."""
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
+        for fd in (self._locked, self.fd):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self._locked = -1
+
+    def try_lock(self, kind: str) -> bool | None:
+        """Lock the upload until it is closed; answers as :func:`locks.try_lock`.
+
+        The directory itself is locked.  NFS cannot do that, as it wants a descriptor that is open
+        for writing: there it is the state, by the lock that the probe has proved.
+
+        :param kind: of that lock; "" for none.
+        """
+        taken = locks.try_lock(self.fd)
+        if taken is not None or not kind:
+            return taken
+        try:
+            fd = os.open(STATE, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
+        except OSError:
+            return None  # there is nothing (any more) that could be completed
+        try:
+            taken = lock_kinds.take(kind, fd, exclusive=True)
+        except OSError:
+            taken = None
+        if taken:
+            self._locked = fd
+        else:
             os.close(fd)
+        return taken
 
     def __enter__(self) -> UploadDir:
         return self

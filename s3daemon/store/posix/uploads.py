@@ -161,7 +161,7 @@ class PosixUploads:
         with self._volume.bucket(bucket) as at:
             upload, _ = find_upload(at, key, upload_id)
             with upload:
-                completing.lock(upload)
+                completing.lock(self._volume, upload)
                 if not upload.is_current():
                     raise NoSuchUpload(upload_id)
                 published = upload.was_published()

@@ -12,6 +12,7 @@ import pytest
 
 from s3daemon.store import interfaces
 from s3daemon.store.posix.durable import Disk, fact, facts
+from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import FailAt, Trace
 
 
@@ -209,3 +210,18 @@ def test_new_files_are_closed_on_exec_and_follow_no_link(here: int, tmp_path: Pa
         fd = make(make.__name__.encode(), here)
         assert not os.get_inheritable(fd)
         os.close(fd)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_trying_a_sync(disk_store: PosixStore, root: Path, number: int) -> None:
+    """It fails as the disk does, and leaves nothing, save where removing is what fails."""
+    disk_store.try_sync()
+    fail = FailAt(number, errno.EIO)
+    disk_store.disk.hooks.append(fail)
+    with pytest.raises(interfaces.Unavailable):
+        disk_store.try_sync()
+    disk_store.disk.hooks.clear()
+    assert disk_store.disk.failed_syncs == (fail.fired == "fsync")
+    left = [name for name in os.listdir(root / ".s3gate") if name.startswith("sync-")]
+    assert bool(left) is (fail.fired == "unlink")
+    disk_store.try_sync()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import io
+import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from s3daemon.store.posix import syscalls
+from s3daemon.store.posix import lock_kinds, lock_proof, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.store.posix.probed import Probe, recorded
@@ -34,6 +39,9 @@ def test_here(tmp_path: Path) -> None:
     assert descriptors() == before
     assert "\n" not in found.describe()
     assert f"xattrs up to {found.xattr_bytes} bytes" in found.describe()
+    assert f"locks between processes ({found.locks})" in found.describe()
+    assert found.locks in lock_kinds.KINDS
+    assert os.listdir(tmp_path / ".s3gate/locks")
 
 
 def test_the_size_of_attributes_is_what_fits(tmp_path: Path) -> None:
@@ -236,5 +244,121 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, raw: bytes) -> Non
     probe(tmp_path)
     (tmp_path / ".s3gate" / "probe.json").write_bytes(raw)
     fd = os.open(tmp_path, os.O_RDONLY)
+    assert recorded(fd) is None
+    os.close(fd)
+
+
+# ---------------------------------------------------------------- locks
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.touch()
+    return path
+
+
+def test_both_kinds_hold_here(file: Path) -> None:
+    before = descriptors()
+    for kind in lock_kinds.KINDS:
+        assert lock_proof._holds(file, kind)
+    assert lock_proof.proved(file) == lock_kinds.OFD
+    assert descriptors() == before
+
+
+def test_locks_that_are_missing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next kind is tried; and without any there is none."""
+    monkeypatch.setattr(fcntl, "fcntl", refuse(errno.EINVAL))
+    assert lock_proof.proved(file) == lock_kinds.FLOCK
+    monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOSYS))
+    assert lock_proof.proved(file) == ""
+
+
+@pytest.mark.parametrize("kind", lock_kinds.KINDS)
+def test_locks_that_exclude_nobody(file: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """As where each process, or each node, keeps them to itself."""
+    monkeypatch.setattr(fcntl, "fcntl", lambda *_: 0)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    assert not lock_proof._holds(file, kind)
+
+
+#: What another process answers in turn, where all is as it should be.
+RIGHT = ["held", "held", "taken", "held", "taken"]
+
+
+@pytest.mark.parametrize("wrong", range(len(RIGHT)))
+def test_every_answer_counts(file: Path, monkeypatch: pytest.MonkeyPatch, wrong: int) -> None:
+    answers = list(RIGHT)
+    answers[wrong] = "none"
+    real = lock_proof._Other.ask
+
+    def ask(other: Any, what: str) -> str:
+        real(other, what)
+        return answers.pop(0)
+
+    monkeypatch.setattr(lock_proof._Other, "ask", ask)
+    assert not lock_proof._holds(file, lock_kinds.OFD)
+
+
+def test_a_lock_that_stays_after_its_holder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = descriptors()
+    real = lock_proof._Other.kill
+    calls: list[object] = []
+
+    def kill(other: Any) -> None:
+        if calls:
+            real(other)
+        calls.append(other)
+
+    monkeypatch.setattr(lock_proof._Other, "kill", kill)
+    assert not lock_proof._holds(file, lock_kinds.OFD)
+    assert descriptors() == before
+
+
+def test_without_a_second_process(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    assert lock_proof.proved(file) == ""
+    # One that ends at once, and one that says nothing.
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    assert lock_proof.proved(file) == ""
+    monkeypatch.setattr(sys, "executable", "/bin/cat")
+    assert lock_proof.proved(file) == ""
+
+
+def test_a_process_that_hangs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock_proof.select, "select", lambda *_: ([], [], []))
+    other = lock_proof._Other(file, lock_kinds.OFD)
+    assert other.ask("exclusive") == ""
+    other.kill()
+
+
+def test_the_program(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the other process runs."""
+    held = os.open(file, os.O_RDWR)
+    assert lock_kinds.take(lock_kinds.OFD, held, exclusive=False)
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "argv", ["", str(file), lock_kinds.OFD])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("exclusive\nshared\n"))
+    monkeypatch.setattr(sys, "stdout", out)
+    lock_kinds.main()
+    monkeypatch.setattr(fcntl, "fcntl", refuse(errno.EINVAL))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("exclusive\n"))
+    lock_kinds.main()
+    assert out.getvalue() == "held\ntaken\nnone\n"
+    os.close(held)
+
+
+def test_a_record_of_before(tmp_path: Path) -> None:
+    """A root whose probe knew nothing of locks, or says what cannot be: no lock is taken for
+    proved."""
+    found = probe(tmp_path)
+    path = tmp_path / ".s3gate/probe.json"
+    fields = json.loads(path.read_text())
+    fd = os.open(tmp_path, os.O_RDONLY)
+    assert recorded(fd) == found
+    del fields["locks"]
+    path.write_text(json.dumps(fields))
+    assert recorded(fd) == attrs.evolve(found, locks="")
+    path.write_text(json.dumps({**fields, "locks": "hope"}))
     assert recorded(fd) is None
     os.close(fd)

@@ -26,7 +26,7 @@ from s3daemon.store.interfaces import (
     ReadOnly,
     UploadInfo,
 )
-from s3daemon.store.posix import part_writer
+from s3daemon.store.posix import completing, locks, part_writer
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.posix.upload_state import UploadDir
@@ -497,3 +497,39 @@ def test_eight_writers_of_the_same_parts_while_it_is_completed(
     assert descriptors() == before
     for store in stores:
         store.close()
+
+
+@pytest.mark.parametrize("kind", ["ofd", "flock"])
+@pytest.mark.parametrize("what", ["complete", "abort", "expire"])
+def test_directories_that_cannot_be_locked(
+    root: Path, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
+) -> None:
+    """As on NFS: then the lock that was proved keeps Complete, Abort and the janitor apart."""
+    known = attrs.evolve(probe(root), locks=kind)
+    store, other = (PosixStore(root, "relaxed", known) for _ in range(2))
+    store.buckets.create("bucket", "alice")
+    upload = begin(store, "bucket", "k")
+    part = put_part(store, "bucket", upload, 1, b"1")
+    monkeypatch.setattr(locks, "try_lock", lambda fd, tries=1: None)
+    monkeypatch.setattr(completing, "_LOOKS", 1)
+    monkeypatch.setattr(completing, "_PAUSE", 0)
+    before = descriptors()
+
+    def meanwhile() -> None:
+        if what == "complete":
+            with pytest.raises(Busy):
+                complete(other, "bucket", upload, pairs([part]))
+        elif what == "abort":
+            with pytest.raises(Busy):
+                other.uploads.abort("bucket", "k", upload.upload_id)
+        else:
+            assert other.uploads.expire(2**62) == 0
+
+    hook = Before("set_modified", meanwhile)
+    store.disk.hooks.append(hook)
+    complete(store, "bucket", upload, pairs([part]))
+    assert hook.done
+    assert content(other, "bucket", "k") == b"1"
+    assert descriptors() == before
+    for one in (store, other):
+        one.close()
