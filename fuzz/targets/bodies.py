@@ -17,7 +17,8 @@ def _document(name: str, parse: Callable[[bytes], object], *words: bytes) -> Tar
         try:
             found = parse(data)
         except S3Error as error:
-            promise(error.status == 400, "a bad document is the client's fault")
+            # 501 is for what S3 has and is not here.
+            promise(error.status in (400, 501), "a bad document is the client's fault")
             return error.code
         size = len(found) if isinstance(found, list | tuple) else 0
         return f"read {size}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from fuzz import requests
 from fuzz.target import Target, promise
 from s3daemon.wire import authorization, claim, dates, sigv2, sigv4
@@ -27,7 +29,8 @@ def _authorization(data: bytes) -> str:
         if said is None:
             return outcome + "nobody"
         promise(said.access_key, "somebody has a name")
-        promise("signature=" not in repr(said), "a signature is not shown")
+        shown = repr(attrs.evolve(said, signature="to be seen"))
+        promise("to be seen" not in shown, "a signature is not shown")
         if lenient:
             continue
         try:
