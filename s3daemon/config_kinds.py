@@ -131,6 +131,21 @@ def integer(least: int, most: int) -> Kind[int]:
     return Kind(read, str)
 
 
+def integer_or(number: int, word: str, least: int, most: int) -> Kind[int]:
+    """A number within bounds, or a word that stands for another number; both may be written."""
+    plain = integer(least, most)
+
+    def read(value: object) -> int:
+        if value == word or (value == number and not isinstance(value, bool)):
+            return number
+        try:
+            return plain.read(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {quoted(word)}") from None
+
+    return Kind(read, lambda found: quoted(word) if found == number else plain.show(found))
+
+
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 

@@ -6,6 +6,7 @@
       watcher      the file of users, which may change
       janitor      forgotten uploads
       listeners    the ports                 opens last of all, stops first
+      alone        tells systemd; not in a worker, whose supervisor does
 
 Stopping is in order, one after the other: no new connections, the requests under way to their end
 or to the end of their time, the sweep, the threads, the store.
@@ -15,20 +16,20 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
-from twisted.application.service import MultiService, Service
+from twisted.application.service import Service
 from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-import s3daemon
 from s3daemon.actions import base as actions
 from s3daemon.auth import checkers
 from s3daemon.auth.checkers import Surroundings
@@ -43,12 +44,15 @@ from s3daemon.http.limits import Limits, Timeouts
 from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import S3Service
 from s3daemon.http.settings import Pools, Settings
-from s3daemon.ops.descriptors import raise_limit
+from s3daemon.ops.alone import Alone
+from s3daemon.ops.announcing import announce
 from s3daemon.ops.hangup import HangUp
 from s3daemon.ops.janitor import Janitor
 from s3daemon.ops.listening import Listeners, Place
 from s3daemon.ops.live_users import LiveUsers
+from s3daemon.ops.notifying import Notify
 from s3daemon.ops.readiness import RootCheck
+from s3daemon.ops.root import Root
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.aside import Aside
@@ -62,22 +66,6 @@ SETTLE = 10.0
 
 #: Seconds after the start when the janitor first looks; a daemon that restarts has better to do.
 FIRST_SWEEP = 60.0
-
-
-class Root(MultiService):
-    """Starts its children in order, and stops them in the opposite order, one after the other."""
-
-    def stopService(self) -> Deferred[None]:
-        """Fires when the last child has stopped."""
-        Service.stopService(self)
-        return ensureDeferred(self._stop())
-
-    async def _stop(self) -> None:
-        for service in reversed(list(self)):
-            try:
-                await maybeDeferred(service.stopService)
-            except Exception:  # noqa: BLE001 - what cannot stop must not keep the others running
-                _log().failure("stopping {name}", name=service.name)
 
 
 @attrs.define(eq=False)
@@ -101,7 +89,9 @@ class Storage(Service):
         while any(pool.busy for pool in self._pools):
             if self._clock.seconds() >= end:
                 # A thread hangs in the file system.  Its descriptors must stay what they are.
-                _log().warn("storage calls do not come back; leaving them behind")
+                Logger(namespace="s3daemon.service").warn(
+                    "storage calls do not come back; leaving them behind"
+                )
                 return
             await deferLater(self._clock, 0.05)
         if self._aside is not None:
@@ -114,14 +104,16 @@ def build(
     reactor: Any,
     kind: type[Root] = Root,
     environ: Mapping[str, str] = os.environ,
+    inherited: Sequence[socket.socket] | None = None,
 ) -> Root:
-    """The whole daemon, not started.
+    """The whole daemon in one process, or one of its workers; not started.
 
     Tries the store's root, which blocks.
 
     :param reactor: Twisted's: time, threads, and what the listeners' endpoints need.
     :param kind: what to make the root of.
     :param environ: of the process.
+    :param inherited: a worker's: sockets that listen already, one for each of ``server.listen``.
     :raises s3daemon.store.posix.probe.ProbeError: the root cannot hold a store.
     :raises s3daemon.toml_file.SettingError: something is wrong in the credentials file, or there is
         none where one is needed, or with the key or certificate of a TLS listener.
@@ -168,11 +160,17 @@ def build(
         Networks(config.server.trusted_proxies),
         config.server.head_timeout,
     )
-    children.append(("listeners", listeners))
+    if inherited is None:
+        announce(config, store.probe, users)
+        hang_up.notify = Notify.of(environ)
+        children.append(("listeners", listeners))
+        children.append(("alone", Alone(hang_up.notify, reactor)))
+    else:
+        listeners.adopt(inherited)
+        children.append(("listeners", listeners))
     for name, child in children:
         child.setName(name)
         child.setServiceParent(root)
-    _announce(config, store, users)
     return root
 
 
@@ -240,48 +238,3 @@ def _checker(config: Config, directory: Directory, reactor: Any) -> ICredentials
     first: ICredentialsChecker = mode.make(around, mode.settings())
     further = [checkers.find(name).make(around, values) for name, values in config.checkers]
     return checkers.Chain(first, further, directory) if further else first
-
-
-def _announce(config: Config, store: PosixStore, users: LiveUsers) -> None:
-    """Say what this daemon is, before it listens."""
-    log = _log()
-    log.info(
-        "s3gate {version}: root {root}, durability {durability}, auth {mode}, credentials {file}"
-        "{further}",
-        version=s3daemon.__version__,
-        root=config.store.root,
-        durability=config.store.durability,
-        mode=config.auth.mode,
-        file=users.shown,
-        further="".join(f", checker {name}" for name in config.auth.checkers),
-    )
-    log.info("the file system: {found}", found=store.probe.describe())
-    for base, shows in config.server.endpoints:
-        log.info("{base} shows {shows}", base=base, shows=shows.value)
-    if config.store.durability == "relaxed":
-        log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
-    if config.auth.mode == "sigv4" and not users.directory.size and not config.auth.checkers:
-        log.warn(
-            "there are no users in {file}, so every request is refused; add one: s3gate user add"
-            " NAME",
-            file=users.shown,
-        )
-    if config.auth.sigv2:
-        log.warn("signatures of version 2 are taken, which do not cover the body of a request")
-    if config.auth.anonymous:
-        log.warn("requests without credentials reach what a list grants to everybody")
-    if config.auth.mode == "simple" and config.auth.allow_remote_simple:
-        log.warn("auth is simple on any address: whoever reaches a port may be anybody")
-    now, least = raise_limit(config.limits.connections)
-    if now < least:
-        log.warn(
-            "{now} file descriptors are allowed, {least} are needed for limits.connections ="
-            " {connections}: raise the hard limit (LimitNOFILE=, ulimit -Hn)",
-            now=now,
-            least=least,
-            connections=config.limits.connections,
-        )
-
-
-def _log() -> Logger:
-    return Logger(namespace="s3daemon.service")

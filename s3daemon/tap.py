@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,9 +18,10 @@ from s3daemon import config as configuration
 from s3daemon.auth.sources import CREDENTIAL
 from s3daemon.config import Config
 from s3daemon.config_listen import absolute
-from s3daemon.ops import logformat
-from s3daemon.ops.listening import CannotStart
-from s3daemon.service import Root, build
+from s3daemon.ops import logformat, supervised
+from s3daemon.ops.opening import CannotStart
+from s3daemon.ops.root import Root
+from s3daemon.ops.sharing import workers_of
 from s3daemon.store.posix.probe import ProbeError
 from s3daemon.toml_file import SettingError
 
@@ -33,6 +37,8 @@ class Options(usage.Options):
     """What may stand on the command line.
 
     :ivar config: the settings that come out of it.
+    :ivar reload: the settings that would come out of it now.
+    :ivar own_log: the log is lines of our own format on standard output.
     """
 
     synopsis = "[--config FILE] [--root DIR] [options]"
@@ -55,7 +61,7 @@ class Options(usage.Options):
             None,
             "File of users, readable by its owner only; or credential:NAME, of systemd.",
         ],
-        ["workers", "w", "1", "Processes; this version runs in one."],
+        ["workers", "w", None, "Processes that serve; auto: one for each processor."],
     ]
     optFlags = [["check", None, "Check the settings, print them all, and exit."]]
     compData = usage.Completions(
@@ -66,9 +72,11 @@ class Options(usage.Options):
         }
     )
     config: Config
+    reload: Callable[[], Config]
 
     def __init__(self) -> None:
         usage.Options.__init__(self)
+        self.own_log = False
         self._listen: list[str] = []
 
     def opt_listen(self, description: str) -> None:
@@ -86,12 +94,6 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Read and check the settings; what is wrong in them ends the process with status 1."""
-        if self["workers"] != "1":
-            _refuse(
-                f"--workers {self['workers']}: this version runs in one process.  Start several"
-                " daemons on ports of their own behind a balancer to use more processors: they"
-                " share nothing but the file system"
-            )
         given: dict[tuple[str, str], tuple[object, str]] = {}
         for name, setting in _OPTIONS.items():
             if self[name] is not None:
@@ -103,9 +105,15 @@ class Options(usage.Options):
             here = Path.cwd()
             listen = [absolute(description, here) for description in self._listen]
             given["server", "listen"] = (listen, "--listen")
-        file = self["config"]
+        if self["workers"] is not None:
+            number = self["workers"]
+            workers = int(number) if number.isascii() and number.isdigit() else number
+            given["server", "workers"] = (workers, "--workers")
+        file = None if self["config"] is None else Path(self["config"])
+        # The daemon may go to another directory.
+        self.reload = partial(configuration.load, file and file.absolute(), given)
         try:
-            self.config = configuration.load(None if file is None else Path(file), given)
+            self.config = configuration.load(file, given)
         except SettingError as error:
             _refuse(error)
         if self["check"]:
@@ -119,6 +127,7 @@ class Options(usage.Options):
         if twistd is None or not twistd.get("nodaemon"):
             return
         if not any(twistd.get(name) for name in ("logger", "logfile", "syslog")):
+            self.own_log = True
             # twistd looks it up by its name, after this.
             twistd["logger"] = f"{logformat.__name__}.{self.config.server.log_level}"
 
@@ -174,9 +183,29 @@ def makeService(options: Options) -> Root:
     twistd: Any = options.parent
     kind = Foreground if twistd is not None and twistd.get("nodaemon") else Background
     try:
+        if workers_of(options.config) > 1:
+            return supervised.build(
+                options.config,
+                reactor,
+                kind,
+                options.reload,
+                options.own_log,
+                partial(_fail, reactor),
+            )
+        # Only here: a supervisor serves nobody, and does without most of the modules.
+        from s3daemon.service import build
+
         return build(options.config, reactor, kind)
     except (ProbeError, SettingError) as error:
         _refuse(error)
+
+
+def _fail(reactor: Any) -> None:
+    """End with status 1, when everything has been stopped and logged."""
+    # twistd knows no other status than 0 for a reactor that has stopped, and this is what is called
+    # after it.
+    atexit.register(os._exit, 1)
+    reactor.stop()
 
 
 def _refuse(error: Exception | str) -> NoReturn:

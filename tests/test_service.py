@@ -48,7 +48,7 @@ def build(tmp_path: Path, **sections: dict[str, Any]) -> Root:
 
 def test_the_order_of_the_tree(tmp_path: Path) -> None:
     root = build(tmp_path)
-    assert [child.name for child in root] == ["storage", "hang-up", "janitor", "listeners"]
+    assert [child.name for child in root] == ["storage", "hang-up", "janitor", "listeners", "alone"]
 
 
 def test_no_janitor_when_uploads_never_expire(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_users_are_known_from_the_start(tmp_path: Path) -> None:
     users.write_text('[[user]]\nname = "alice"\nid = "0f"\n')
     root = build(tmp_path, auth={"credentials": str(users)})
     assert [child.name for child in root] == [
-        "storage", "hang-up", "watcher", "janitor", "listeners",
+        "storage", "hang-up", "watcher", "janitor", "listeners", "alone",
     ]  # fmt: skip
     hang_up: Any = root.getServiceNamed("hang-up")
     (credentials,) = hang_up._reloads

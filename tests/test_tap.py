@@ -88,8 +88,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "says"),
     [
         ([], "store.root: is missing"),
-        (["--root=/r", "--workers=2"], "--workers 2: this version runs in one process"),
-        (["--root=/r", "--workers=auto"], "--workers auto: this version runs in one process"),
+        (["--root=/r", "--workers=many"], "--workers: server.workers: has to be a whole number"),
+        (["--root=/r", "--workers=-1"], "--workers: server.workers: has to be a whole number"),
         (["--root=/r", "--auth=none"], '--auth: auth.mode: has to be "sigv4" or "simple"'),
         (
             ["--root=/r", "--auth=simple", "--listen=tcp:80"],

@@ -133,6 +133,18 @@ class S3Factory(ServerFactory):
         self._report_drained()
         return done
 
+    def retire(self) -> Deferred[None]:
+        """Let every connection ask for one thing more; fires when no connection is left.
+
+        The answer says that the connection ends with it.  Connections that ask for nothing stay
+        open until :meth:`drain`.
+        """
+        self.draining = True
+        done: Deferred[None] = Deferred()
+        self._drained.append(done)
+        self._report_drained()
+        return done
+
     def abort(self) -> None:
         """End all connections now, whatever is under way."""
         for channel in list(self._channels):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from s3daemon.ops.notifying import SERVING, Notify
 from s3daemon.streams.pool import IPool
 from s3daemon.toml_file import SettingError
 
@@ -38,6 +40,8 @@ class Reloadable:
 class HangUp(Service):
     """Reads everything again when the signal comes; each for itself, and what is wrong in one
     changes nothing of it.
+
+    :ivar notify: who is told when it begins and when it has ended.
     """
 
     _reloads: Sequence[Reloadable]
@@ -45,6 +49,7 @@ class HangUp(Service):
     _reactor: IReactorFromThreads
     _install: Callable[[int, Any], Any] = signal.signal
     _before: Any = None
+    notify: Notify | None = None
     _locks: dict[Reloadable, DeferredLock] = attrs.field(factory=dict)
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.reload"))
 
@@ -66,7 +71,13 @@ class HangUp(Service):
         """Read everything now; one Deferred for each thing that is read."""
         if not self._reloads:
             self._log.info("SIGHUP: there is nothing to read again, no credentials and no keys")
-        return [self.read(one, "SIGHUP") for one in self._reloads]
+        if self.notify is not None:
+            self.notify.reloading()
+        reading = [self.read(one, "SIGHUP") for one in self._reloads]
+        if self.notify is not None:
+            ready = partial(self.notify.ready, SERVING)
+            gatherResults(reading).addCallback(lambda _: ready())
+        return reading
 
     def read(self, one: Reloadable, why: str) -> Deferred[None]:
         """Read one of them now, or after it was read: else the older of two readings might count.

@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from s3daemon.config_listen import Listen, parse
+from s3daemon.ops.accepting import SharedPort
 from s3daemon.ops.hangup import Reloadable
+from s3daemon.ops.opening import BACKLOG, CannotStart, open_port, shown
 from s3daemon.ops.proxied import ProxiedFactory
 from s3daemon.ops.tls import Certificates, TlsFactory, load
 from s3daemon.wire.forwarded import Networks
 
+__all__ = ["BACKLOG", "CannotStart", "IDrainable", "Listeners", "Place", "shown"]
+
 #: Seconds in which connections that are ended have to be gone.
 ENDING = 2.0
-
-#: Connections that may wait to be accepted; the kernel takes less where it is told to
-#: (net.core.somaxconn).
-BACKLOG = 1024
-
-
-class CannotStart(Exception):
-    """The daemon cannot run like this; the text says why, and what to do."""
 
 
 class IDrainable(Protocol):
     """A server factory that can stop gracefully."""
+
+    def retire(self) -> Deferred[None]:
+        """End each connection with its next answer; fires when no connection is left."""
 
     def drain(self) -> Deferred[None]:
         """Take on no more requests; fires when no connection is left."""
@@ -97,6 +90,8 @@ class Listeners(Service):
     :ivar drain: seconds that the requests under way are given at the end.
     :ivar trusted: balancers whose PROXY headers are believed.
     :ivar preamble: seconds in which such a header has to come.
+    :ivar linger: seconds that connections are given at the end to ask for one thing more, because
+        they can connect again.  Nobody closes a connection then that is about to be used.
     :ivar ports: what is open.
     """
 
@@ -106,9 +101,18 @@ class Listeners(Service):
     drain: float
     trusted: Networks
     preamble: float
+    linger: float = 0.0
+    _inherited: Sequence[socket.socket] | None = None
     ports: list[IListeningPort] = attrs.field(factory=list)
     _proxied: list[ProxiedFactory] = attrs.field(factory=list)
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.listen"))
+
+    def adopt(self, inherited: Sequence[socket.socket]) -> None:
+        """Open no ports, but accept from sockets that listen already, for other processes too.
+
+        :param inherited: one for each place.
+        """
+        self._inherited = inherited
 
     def privilegedStartService(self) -> None:
         """Open the ports, while the process may still have the rights for low ones.
@@ -118,36 +122,29 @@ class Listeners(Service):
         :raises CannotStart: an endpoint is not understood, or cannot be listened on.
         """
         Service.privilegedStartService(self)
+        if self._inherited is not None:
+            for place, listening in zip(self.places, self._inherited, strict=True):
+                port = SharedPort(listening, self._above(place), self._reactor)
+                port.startListening()
+                self.ports.append(port)
+            return
         for place in self.places:
-            self.ports.append(self._open(place))
+            self.ports.append(open_port(place.listen, self._above(place), self._reactor))
 
-    def _open(self, place: Place) -> IListeningPort:
-        description = place.listen.description
+    def _above(self, place: Place) -> IProtocolFactory:
         factory: IProtocolFactory = self._factory
         if place.certificates is not None:
             factory = TlsFactory(place.certificates, factory)
         if place.listen.proxied:
             factory = ProxiedFactory(factory, self.trusted, self.preamble, self._reactor)
             self._proxied.append(factory)
-        try:
-            endpoint = serverFromString(self._reactor, place.listen.socket(BACKLOG))
-            opened = endpoint.listen(factory)
-        except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
-            raise CannotStart(_why(description, error)) from error
-        # Endpoints of this machine open at once; the result is there.
-        got: list[IListeningPort | Failure] = []
-        opened.addBoth(got.append)
-        if not got:
-            raise CannotStart(f"server.listen: {description!r} does not open at once")
-        if isinstance(got[0], Failure):
-            raise CannotStart(_why(description, got[0].value))
-        return got[0]
+        return factory
 
     def startService(self) -> None:
-        """Say where we listen."""
+        """Say where we listen, unless somebody else opened the ports."""
         Service.startService(self)
-        for place, port in zip(self.places, self.ports, strict=True):
-            self._log.info("listening on {where}{how}", where=shown(port.getHost()), how=place.how)
+        if self._inherited is None:
+            announce(self.places, self.ports)
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, finish the requests under way as far as the time goes, end the rest."""
@@ -158,10 +155,15 @@ class Listeners(Service):
         ports, self.ports = self.ports, []
         for port in ports:
             await _stopped(port)
-        for proxied in self._proxied:
-            proxied.close()
         factory: IDrainable = self._factory
         clock: IReactorTime = self._reactor
+        if self.linger:
+            retired = factory.retire()
+            retired.addTimeout(self.linger, clock)
+            with suppress(TimeoutError):
+                await retired
+        for proxied in self._proxied:
+            proxied.close()
         drained = factory.drain()
         drained.addTimeout(self.drain, clock)
         try:
@@ -186,33 +188,8 @@ async def _stopped(port: IListeningPort) -> None:
         await stopping
 
 
-#: errno -> what to do about it.
-_ADVICE = MappingProxyType(
-    {
-        errno.EADDRINUSE: "stop the program that has it, or choose another port in server.listen",
-        errno.EADDRNOTAVAIL: "this machine has no such address: see interface= in server.listen",
-        errno.EACCES: "ports below 1024 need the right to them (CAP_NET_BIND_SERVICE), and sockets"
-        " a directory in which the daemon may write",
-        errno.ENOENT: "the directory of the socket has to exist",
-    }
-)
-
-
-def _why(description: str, error: BaseException | None) -> str:
-    cause: object = error.socketError if isinstance(error, CannotListenError) else error
-    reason, advice = str(cause), ""
-    if isinstance(cause, OSError) and cause.errno is not None:
-        reason = cause.strerror or reason
-        advice = _ADVICE.get(cause.errno, "")
-    return f"cannot listen on {description!r}: {reason}" + (f"; {advice}" if advice else "")
-
-
-def shown(address: object) -> str:
-    """An address for people: ``127.0.0.1:39999``, ``[::1]:39999``, or a path."""
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    if isinstance(address, UNIXAddress):
-        return os.fsdecode(address.name or b"")
-    return str(address)
+def announce(places: Sequence[Place], ports: Sequence[IListeningPort]) -> None:
+    """Say where and how we listen."""
+    log = Logger(namespace="s3daemon.listen")
+    for place, port in zip(places, ports, strict=True):
+        log.info("listening on {where}{how}", where=shown(port.getHost()), how=place.how)

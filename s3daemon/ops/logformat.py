@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import datetime
+import io
+import os
 import sys
-from functools import lru_cache
-from typing import TextIO
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import TextIO, cast
 
 from twisted.logger import (
     FileLogObserver,
@@ -22,10 +25,12 @@ from twisted.logger import (
 )
 
 
-def line(event: LogEvent) -> str | None:
+def line(event: LogEvent, tag: str = "") -> str | None:
     """The event as a line with its end; None for an event that says nothing.
 
     Line ends within it, of tracebacks most often, become `` | ``.
+
+    :param tag: stands in front of the text.
     """
     if event.get("log_format") == "{line}":
         text = str(event["line"])  # one a request: its formatting is most of what it costs
@@ -44,7 +49,8 @@ def line(event: LogEvent) -> str | None:
     name = getattr(level, "name", "info")
     milliseconds = int((time - second) * 1000)
     return (
-        f"{_second(second)}.{milliseconds:03d}Z {name} {event.get('log_namespace') or '-'} {text}\n"
+        f"{_second(second)}.{milliseconds:03d}Z {name} {event.get('log_namespace') or '-'}"
+        f" {tag}{text}\n"
     )
 
 
@@ -61,6 +67,31 @@ def observer(level: str = "info", out: TextIO | None = None) -> ILogObserver:
         # Twisted's client of HTTP tells of each connection that it opens and closes.
         least.setLogLevelForNamespace("twisted.web.client", LogLevel.warn)
     return FilteringLogObserver(FileLogObserver(sys.stdout if out is None else out, line), [least])
+
+
+def of_worker(number: int, level: str, fd: int) -> ILogObserver:
+    """Writes the lines of one of several processes, each by one call, which keeps it in one piece.
+
+    :param fd: what all of them write to.
+    """
+    return FilteringLogObserver(
+        FileLogObserver(cast(TextIO, _Lines(fd)), partial(line, tag=f"worker={number} ")),
+        [LogLevelFilterPredicate(LogLevel.lookupByName(level))],
+    )
+
+
+class _Lines(io.TextIOBase):
+    """Text straight to a descriptor."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def write(self, text: str) -> int:
+        data = text.encode("utf-8", "backslashreplace")
+        with suppress(OSError):  # nobody reads it any more; there is nobody else to tell
+            while data:
+                data = data[os.write(self._fd, data) :]
+        return len(text)
 
 
 def debug() -> ILogObserver:

@@ -1,0 +1,58 @@
+"""What a daemon says of itself when it starts."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+import s3daemon
+from s3daemon.config import Config
+from s3daemon.ops.descriptors import raise_limit
+from s3daemon.ops.live_users import LiveUsers
+from s3daemon.store.posix.probed import Probe
+
+
+def announce(config: Config, found: Probe, users: LiveUsers, workers: int = 1) -> None:
+    """Say what this daemon is, before it listens, and raise its limit of descriptors.
+
+    :param config: of each of its processes.
+    :param workers: how many of them serve.
+    """
+    log = Logger(namespace="s3daemon.service")
+    log.info(
+        "s3gate {version}: root {root}, durability {durability}, auth {mode}, credentials {file}"
+        "{further}",
+        version=s3daemon.__version__,
+        root=config.store.root,
+        durability=config.store.durability,
+        mode=config.auth.mode,
+        file=users.shown,
+        further="".join(f", checker {name}" for name in config.auth.checkers),
+    )
+    if workers > 1:
+        log.info("{workers} workers serve", workers=workers)
+    log.info("the file system: {found}", found=found.describe())
+    for base, shows in config.server.endpoints:
+        log.info("{base} shows {shows}", base=base, shows=shows.value)
+    if config.store.durability == "relaxed":
+        log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
+    if config.auth.mode == "sigv4" and not users.directory.size and not config.auth.checkers:
+        log.warn(
+            "there are no users in {file}, so every request is refused; add one: s3gate user add"
+            " NAME",
+            file=users.shown,
+        )
+    if config.auth.sigv2:
+        log.warn("signatures of version 2 are taken, which do not cover the body of a request")
+    if config.auth.anonymous:
+        log.warn("requests without credentials reach what a list grants to everybody")
+    if config.auth.mode == "simple" and config.auth.allow_remote_simple:
+        log.warn("auth is simple on any address: whoever reaches a port may be anybody")
+    now, least = raise_limit(config.limits.connections)
+    if now < least:
+        log.warn(
+            "{now} file descriptors are allowed, {least} are needed for limits.connections ="
+            " {connections}: raise the hard limit (LimitNOFILE=, ulimit -Hn)",
+            now=now,
+            least=least,
+            connections=config.limits.connections,
+        )
