@@ -53,6 +53,7 @@ from s3daemon.ops.live_users import LiveUsers
 from s3daemon.ops.notifying import Notify
 from s3daemon.ops.readiness import RootCheck
 from s3daemon.ops.root import Root
+from s3daemon.ops.signals import Signals
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.aside import Aside
@@ -164,7 +165,7 @@ def build(
         announce(config, store.probe, users)
         hang_up.notify = Notify.of(environ)
         children.append(("listeners", listeners))
-        children.append(("alone", Alone(hang_up.notify, reactor)))
+        children.append(("alone", Alone(hang_up.notify, reactor, Signals(reactor))))
     else:
         listeners.adopt(inherited)
         children.append(("listeners", listeners))

@@ -30,9 +30,6 @@ from s3daemon.ops.root import Root
 from s3daemon.store.posix.probe import ProbeError
 from s3daemon.toml_file import SettingError, decode
 
-#: Seconds that connections get to ask for one thing more when another worker takes over.
-LINGER = 5.0
-
 
 class Link(LineOnlyReceiver):
     """The worker's end of the pipes."""
@@ -66,7 +63,7 @@ class Link(LineOnlyReceiver):
         elif line == orders.RETIRE:
             listeners = self._root.getServiceNamed("listeners")
             assert isinstance(listeners, Listeners)
-            listeners.linger = LINGER
+            listeners.linger = orders.LINGER
             self._stop()
         elif line == orders.STOP:
             self._stop()

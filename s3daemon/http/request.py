@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -98,6 +99,13 @@ class Request(server.Request):
     @postpath.setter
     def postpath(self, segments: list[bytes]) -> None:
         self._segments = segments
+
+    def getRequestHostname(self) -> bytes:
+        """The name by which the client called us; empty where it gave none on a UNIX socket."""
+        address = self.getHost()  # type: ignore[no-untyped-call]
+        if isinstance(address, UNIXAddress) and not self.requestHeaders.hasHeader(b"host"):
+            return b""
+        return super().getRequestHostname()  # type: ignore[no-any-return, no-untyped-call]
 
     def process(self) -> None:
         """Find the resource and render it, as ``twisted.web`` does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -11,6 +10,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 
 from s3daemon.ops.notifying import SERVING, Notify
+from s3daemon.ops.signals import Signals
 
 
 @attrs.define(eq=False)
@@ -22,26 +22,24 @@ class Alone(Service):
     """
 
     _notify: Notify
-    _reactor: Any  # IReactorCore and IReactorFromThreads
-    _install: Callable[[int, Any], Any] = signal.signal
-    _before: Any = None
+    _reactor: Any  # IReactorCore
+    _signals: Signals
 
     def startService(self) -> None:
         """Call from the main thread."""
         Service.startService(self)
-        self._before = self._install(signal.SIGUSR2, self._signalled)
+        # Without a handler the signal would end the process.
+        self._signals.take({signal.SIGUSR2: self._roll})
         self._reactor.callWhenRunning(self._notify.ready, SERVING)
 
     def stopService(self) -> None:
         """The end begins."""
         Service.stopService(self)
+        self._signals.give_back()
         self._notify.stopping()
-        self._install(signal.SIGUSR2, self._before)
 
-    def _signalled(self, number: int, frame: object) -> None:
-        # Without a handler the signal would end the process.
-        self._reactor.callFromThread(
-            Logger(namespace="s3daemon.service").warn,
+    def _roll(self) -> None:
+        Logger(namespace="s3daemon.service").warn(
             "SIGUSR2: there are no workers that could take over from each other; set"
-            " server.workers to 2 or more, or restart",
+            " server.workers to 2 or more, or restart"
         )

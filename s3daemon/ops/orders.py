@@ -20,6 +20,9 @@ RELOAD = b"reload"
 #: Another worker takes over: accept no more, finish what is under way, end.
 RETIRE = b"retire"
 
+#: Seconds in which a connection may ask for one thing more then, and is told that it ends.
+LINGER = 5.0
+
 #: The daemon ends.
 STOP = b"stop"
 

@@ -18,7 +18,9 @@ from s3daemon.ops.live_users import LiveUsers
 from s3daemon.ops.notifying import Notify
 from s3daemon.ops.root import Root
 from s3daemon.ops.sharing import for_one_of, workers_of
-from s3daemon.ops.supervisor import CannotChange, Plan, Supervisor
+from s3daemon.ops.signals import Signals
+from s3daemon.ops.slots import CannotChange, Plan
+from s3daemon.ops.supervisor import Supervisor
 from s3daemon.store.posix.probe import probe
 from s3daemon.toml_file import SettingError
 
@@ -55,7 +57,13 @@ def build(
 
     root = kind()
     supervisor = Supervisor(
-        reactor, places, _plan(config, own_log, reactor), renew, fail, Notify.of(environ)
+        reactor,
+        places,
+        _plan(config, own_log, reactor),
+        renew,
+        fail,
+        Notify.of(environ),
+        Signals(reactor),
     )
     supervisor.setName("supervisor")
     supervisor.setServiceParent(root)

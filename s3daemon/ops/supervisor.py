@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
@@ -27,64 +26,18 @@ from s3daemon.ops.crew import Worker
 from s3daemon.ops.listening import Place, announce
 from s3daemon.ops.notifying import Notify
 from s3daemon.ops.opening import open_port
-
-#: Seconds for which a worker has to have served to be replaced at once when it ends.
-STEADY = 10.0
-
-#: Seconds until one that has not is replaced, at most.
-SOON = 0.5
-
-#: Seconds until one that could not even start is tried again: the first time, and at most.
-AGAIN, AGAIN_AT_MOST = 0.5, 30.0
+from s3daemon.ops.signals import Signals
+from s3daemon.ops.slots import CannotChange, Plan, Slot
 
 #: Seconds beyond ``server.drain`` that a worker may take to end before it is killed: what it gives
 #: threads, and connections that it ends.
 BEYOND = 20.0
 
 
-@attrs.frozen
-class Plan:
-    """What workers are to be like.
-
-    :ivar workers: how many.
-    :ivar spawn: starts the process of one; raises OSError.
-    :ivar drain: seconds that requests under way are given at the end.
-    """
-
-    workers: int
-    spawn: Callable[[Worker, Sequence[int]], None]
-    drain: float
-
-
-class CannotChange(Exception):
-    """New settings cannot be used now; the text says why."""
-
-
 class Nobody(ServerFactory):
     """For ports that are not accepted from."""
 
     noisy = False
-
-
-@attrs.define(eq=False)
-class Slot:
-    """The place of one worker.
-
-    :ivar current: who has it.
-    :ivar coming: who is to take over.
-    :ivar ends: how often it came free too early, one after the other.
-    """
-
-    number: int
-    current: Worker | None = None
-    coming: Worker | None = None
-    ends: int = 0
-    timer: IDelayedCall | None = None
-
-    @property
-    def serves(self) -> bool:
-        """Somebody accepts."""
-        return self.current is not None and self.current.serves
 
 
 @attrs.define(eq=False)
@@ -103,17 +56,17 @@ class Supervisor(Service):
     renew: Callable[[], Plan]
     fail: Callable[[], None]
     _notify: Notify
-    _install: Callable[[int, Any], Any] = signal.signal
+    _signals: Signals
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _slots: dict[int, Slot] = attrs.field(factory=dict)
-    _leaving: set[Worker] = attrs.field(factory=set)
+    _leaving: dict[Worker, IDelayedCall] = attrs.field(factory=dict)
     _reading: set[Worker] = attrs.field(factory=set)
     _started: bool = False
     _rolling: list[int] = attrs.field(factory=list)
     _before_roll: Plan | None = None
     _stopped: Deferred[None] | None = None
     _kill: IDelayedCall | None = None
-    _handlers: dict[int, Any] = attrs.field(factory=dict)
+    _failed: bool = False
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.supervisor"))
 
     # -- Service -------------------------------------------------------------------------------
@@ -133,40 +86,32 @@ class Supervisor(Service):
     def startService(self) -> None:
         """Take the signals, and start the workers as soon as the reactor runs."""
         Service.startService(self)
-        for number, call in ((signal.SIGHUP, self.reload), (signal.SIGUSR2, self.roll)):
-            self._handlers[number] = self._install(number, partial(self._signalled, call))
+        self._signals.take({signal.SIGHUP: self.reload, signal.SIGUSR2: self.roll})
         self._reactor.callWhenRunning(self._begin)
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, have all workers finish; fires when the last one is gone."""
         Service.stopService(self)
-        for number, before in self._handlers.items():
-            self._install(number, before)
+        self._signals.give_back()
         self._notify.stopping()
         self._rolling = []
-        for port in self._ports:
-            maybeDeferred(port.stopListening)
-        self._ports = []
-        stopped = self._stopped = Deferred()
+        ports, self._ports = self._ports, []
+        closed = gatherResults([maybeDeferred(port.stopListening) for port in ports])
+        self._stopped = Deferred()
+        stopped = self._stopped.addCallback(lambda _: closed)
         for slot in self._slots.values():
-            if slot.timer is not None:
-                slot.timer.cancel()
-                slot.timer = None
+            slot.cancel()
         for worker in self._workers():
             worker.order(orders.STOP)
         self._kill = self._reactor.callLater(self.plan.drain + BEYOND, self._kill_all)
         self._look_whether_all_are_gone()
-        return stopped
+        return stopped.addCallback(lambda _: None)
 
     def _begin(self) -> None:
         if self.running:
             for number in range(1, self.plan.workers + 1):
                 self._slots[number] = Slot(number)
                 self._fill(self._slots[number])
-
-    def _signalled(self, call: Callable[[], None], number: int, frame: object) -> None:
-        # A handler may run between any two instructions: the work is for the reactor.
-        self._reactor.callFromThread(call)
 
     # -- what an operator asks for ---------------------------------------------------------------
 
@@ -175,9 +120,11 @@ class Supervisor(Service):
         if self._stopped is not None:
             return
         self._notify.reloading()
-        self._reading = {worker for worker in self._workers() if worker.serves}
-        for worker in self._reading:
+        for worker in self._workers():
+            # Those that start may have read already, and hear of this when they serve.
             worker.order(orders.RELOAD)
+            if worker.serves:
+                self._reading.add(worker)
         self._look_whether_all_have_read()
 
     def roll(self) -> None:
@@ -206,9 +153,7 @@ class Supervisor(Service):
             self._rolled()
             return
         slot = self._slots[self._rolling[0]]
-        if slot.timer is not None:
-            slot.timer.cancel()
-            slot.timer = None
+        slot.cancel()
         slot.coming = self._start(slot.number)
         if slot.coming is None:
             self._give_up("there can be no more processes")
@@ -217,8 +162,7 @@ class Supervisor(Service):
         self._before_roll = None
         for number in [n for n in self._slots if n > self.plan.workers]:
             slot = self._slots.pop(number)
-            if slot.timer is not None:
-                slot.timer.cancel()
+            slot.cancel()
             if slot.current is not None:
                 self._retire(slot.current)
         self._log.info("all workers have been replaced")
@@ -237,15 +181,18 @@ class Supervisor(Service):
         self._tell()
 
     def _retire(self, worker: Worker) -> None:
-        self._leaving.add(worker)
+        late = orders.LINGER + self.plan.drain + BEYOND
+        self._leaving[worker] = self._reactor.callLater(late, self._too_late, worker)
         worker.order(orders.RETIRE)
 
     # -- what workers say ------------------------------------------------------------------------
 
     def ready(self, worker: Worker) -> None:
         """It accepts."""
+        slot = self._slots.get(worker.number)
+        if slot is None or self._stopped is not None or worker in self._leaving:
+            return  # it will hear in a moment that it is not needed any more
         worker.since = self._reactor.seconds()
-        slot = self._slots[worker.number]
         if slot.coming is worker:
             slot.coming, before, slot.current = None, slot.current, worker
             self._say_who_serves(worker)
@@ -267,14 +214,12 @@ class Supervisor(Service):
 
     def ended(self, worker: Worker, how: str) -> None:
         """Its process is gone."""
-        self._reading.discard(worker)
-        self._leaving.discard(worker)
+        if (late := self._leaving.pop(worker, None)) is not None and late.active():
+            late.cancel()
         slot = self._slots.get(worker.number)
         if self._stopped is not None:
-            if slot is not None and slot.current is worker:
-                slot.current = None
-            if slot is not None and slot.coming is worker:
-                slot.coming = None
+            if slot is not None:
+                slot.forget(worker)
             self._look_whether_all_are_gone()
             return
         problem = worker.problem or f"it ended with {how}"
@@ -286,19 +231,19 @@ class Supervisor(Service):
             self._replace(slot, worker, problem)
         else:
             self._log.info("worker {number} has finished, {how}", number=worker.number, how=how)
-        self._look_whether_all_have_read()
+        if worker in self._reading:
+            self.reloaded(worker)
 
     def _replace(self, slot: Slot, worker: Worker, problem: str) -> None:
+        if self._failed:
+            return
         if not worker.serves and not self._started:
             self._log.critical(
                 "cannot start: worker {number}: {problem}", number=slot.number, problem=problem
             )
-            self.fail()
+            self._fail()
             return
-        now = self._reactor.seconds()
-        steady = worker.serves and now - worker.since >= STEADY
-        slot.ends = 0 if steady else slot.ends + 1
-        wait = 0.0 if slot.ends < 2 and worker.serves else _wait(slot.ends, worker.serves)
+        wait = slot.pause(worker, self._reactor.seconds())
         self._log.error(
             "worker {number} is gone: {problem}; another one is started {when}",
             number=slot.number,
@@ -316,10 +261,10 @@ class Supervisor(Service):
         slot.current = self._start(slot.number)
         if slot.current is None:
             if not self._started:
-                self.fail()
+                self._fail()
                 return
-            slot.ends += 1
-            slot.timer = self._reactor.callLater(_wait(slot.ends, False), self._fill, slot)
+            wait = slot.pause(None, self._reactor.seconds())
+            slot.timer = self._reactor.callLater(wait, self._fill, slot)
 
     def _start(self, number: int) -> Worker | None:
         worker = Worker(self, number)
@@ -338,11 +283,19 @@ class Supervisor(Service):
         of_slots = [who for slot in self._slots.values() for who in (slot.current, slot.coming)]
         return [worker for worker in of_slots if worker is not None] + list(self._leaving)
 
+    def _fail(self) -> None:
+        if not self._failed:
+            self._failed = True
+            self.fail()
+
     def _kill_all(self) -> None:
         self._kill = None
         for worker in self._workers():
-            self._log.error("worker {number} does not end, and is killed", number=worker.number)
-            worker.kill()
+            self._too_late(worker)
+
+    def _too_late(self, worker: Worker) -> None:
+        self._log.error("worker {number} does not end, and is killed", number=worker.number)
+        worker.kill()
 
     def _look_whether_all_are_gone(self) -> None:
         if self._stopped is None or self._workers():
@@ -371,8 +324,3 @@ class Supervisor(Service):
             self._notify.status(status)
         else:
             self._notify.ready(status)
-
-
-def _wait(ends: int, served: bool) -> float:
-    """Seconds until a worker is started again, that has ended so often one after the other."""
-    return min(SOON if served else AGAIN_AT_MOST, AGAIN * 2.0 ** min(ends - 1, 10))
