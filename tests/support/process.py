@@ -13,9 +13,10 @@ ROOT = Path(__file__).parent.parent.parent
 
 @contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """It runs in the foreground; its log is its standard output."""
+    """It runs in the foreground, alone unless told otherwise; its log is its standard output."""
     code = "from twisted.scripts.twistd import run; run()"
-    command = [sys.executable, "-c", code, "--nodaemon", "--pidfile=", "s3gate", *arguments]
+    command = [sys.executable, "-c", code, "--nodaemon", "--pidfile=", "s3gate", "--workers=1"]
+    command += arguments
     with subprocess.Popen(
         command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as running:
