@@ -66,10 +66,6 @@ CASES = [
 ]
 
 
-#: That there is nothing to delete is no condition of a delete.
-DELETES = [case for case in CASES if not case.condition.create_only]
-
-
 def outcome(run: Callable[[], object]) -> Outcome:
     """The field that does not hold, the kind of another error, or None."""
     try:
@@ -194,7 +190,7 @@ def test_complete(store: IStore, bucket: str, case: Case, shape: str, there: boo
 
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("case", DELETES, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_delete(store: IStore, bucket: str, case: Case, key: str, there: bool) -> None:
     put(store, bucket, "other", b"")
     if there:

@@ -35,7 +35,7 @@ def remove(
 ) -> bool:
     """Remove the object of a key, durably; True if there was one.  See :meth:`IObjects.delete`."""
     segments = split(key)
-    if not condition.compares:
+    if condition == ALWAYS:
         with volume.locks.shared(bucket.place, segments):
             return _remove(volume, bucket, segments, prune, None)
     with volume.locks.exclusive(bucket.place, segments):
