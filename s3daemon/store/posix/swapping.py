@@ -57,13 +57,11 @@ class Current:
     stamp: Stamp | None = None
 
     def is_at(self, name: bytes, dir_fd: int) -> bool:
-        """Whether it is still what has a name."""
+        """Whether it is certainly still what has a name."""
         try:
             return _stamp(os.stat(name, dir_fd=dir_fd)) == self.stamp
-        except OSError as exc:
-            if exc.errno in NOTHING_THERE:
-                return False
-            raise
+        except OSError:
+            return False
 
 
 def judge(volume: Volume, bucket: Bucket, segments: Place, condition: Condition) -> Current:
@@ -182,13 +180,11 @@ def _look(volume: Volume, bucket: Bucket, segments: Place) -> Current | None:
 
 
 def _is_object(name: bytes, dir_fd: int) -> bool:
-    """Whether a name leads to a regular file."""
+    """Whether a name leads to a regular file, as far as anybody can tell."""
     try:
         return stat.S_ISREG(os.stat(name, dir_fd=dir_fd).st_mode)
     except OSError as exc:
-        if exc.errno in NOTHING_THERE:
-            return False
-        raise
+        return exc.errno not in NOTHING_THERE
 
 
 def _stamp(st: os.stat_result) -> Stamp:

@@ -17,6 +17,8 @@ import attrs
 import pytest
 
 from s3daemon.store.interfaces import (
+    AccessRefused,
+    Attributes,
     Busy,
     Condition,
     ConditionConflict,
@@ -383,6 +385,141 @@ def test_other_programs_again_and_again(
         remove(store, "k", b"", "*")
     assert content(store, "bucket", "k") == b"2"
     assert tree(root / "bucket") == {"k"}
+
+
+def test_a_new_object_comes_first(store: PosixStore, root: Path) -> None:
+    """There was none when the condition was judged, and giving it a free name needs no lock."""
+    second = PosixStore(root, "relaxed", store.probe)
+    hook = Before("link_fd", lambda: put(second, "bucket", "k", b"1"))
+    store.disk.hooks.append(hook)
+    with pytest.raises(ConditionFailed):
+        put(store, "bucket", "k", b"2", condition=Condition(not_etag=md5(b"1")))
+    assert hook.done
+    assert content(store, "bucket", "k") == b"1"
+    hook = Before("link_fd", lambda: put(second, "bucket", "other", b"1"))
+    store.disk.hooks[:] = [hook]
+    put(store, "bucket", "other", b"2", condition=Condition(not_etag=md5(b"2")))
+    assert hook.done
+    assert content(store, "bucket", "other") == b"2"
+    second.close()
+
+
+def test_names_on_the_way(store: PosixStore, root: Path) -> None:
+    """What is no object is nobody's object: it is passed over, as readers do."""
+    os.mkfifo(root / "bucket" / "k")
+    with pytest.raises(NoSuchKey):
+        swap(store, "k", b"1", "*")
+    put(store, "bucket", "k", b"1", condition=Condition(not_etag="x"))
+    assert content(store, "bucket", "k") == b"1"
+    (root / "bucket" / "f").write_bytes(b"1")
+    with pytest.raises(NoSuchKey):
+        store.objects.delete("bucket", "f/k", condition=Condition(etag="*"))
+
+
+def test_a_key_whose_names_are_all_taken(store: PosixStore, root: Path) -> None:
+    """By directories of other programs: there is nothing to swap, and nowhere to put it."""
+    for name in ("k", ".s3gate%f+k"):
+        (root / "bucket" / name).mkdir()
+    with pytest.raises(ConditionConflict):
+        put(store, "bucket", "k", b"1", condition=Condition(not_etag="x"))
+    with pytest.raises(Unavailable):
+        put(store, "bucket", "k", b"1")
+    assert tree(root / "bucket") == {"k", ".s3gate%f+k"}
+
+
+def test_from_the_escaped_to_the_natural_name(store: PosixStore, root: Path) -> None:
+    put(store, "bucket", "k/x", b"")
+    etag = put(store, "bucket", "k", b"1").etag
+    store.objects.delete("bucket", "k/x")
+    swap(store, "k", b"2", etag)
+    assert tree(root / "bucket") == {"k"}
+    assert content(store, "bucket", "k") == b"2"
+
+
+def test_below_another_form_of_a_directory(store: PosixStore, root: Path) -> None:
+    """The object is in an escaped directory; the swap takes the natural one, a delete all."""
+    put(store, "bucket", "x", b"")
+    etag = put(store, "bucket", "x/k", b"1").etag
+    store.objects.delete("bucket", "x")
+    swap(store, "x/k", b"2", etag)
+    assert content(store, "bucket", "x/k") == b"2"
+    with pytest.raises(ConditionFailed):
+        remove(store, "x/k", b"", etag)
+    remove(store, "x/k", b"", md5(b"2"))
+    assert listed(store, "bucket", folders=True) == []
+
+
+def test_a_node_that_is_told_late(store: PosixStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that says of an open file that another node has replaced it: look again."""
+    etag = put(store, "bucket", "k", b"1").etag
+    look = swapping._look
+    calls: list[int] = []
+
+    def late(*args: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return None if len(calls) == 2 else look(*args)
+
+    monkeypatch.setattr(swapping, "_look", late)
+    swap(store, "k", b"2", etag)
+    assert len(calls) == 3
+    monkeypatch.setattr(swapping, "_look", lambda *_: None)
+    with pytest.raises(ConditionConflict):
+        swap(store, "k", b"3", "*")
+
+    def broken(*_: Any) -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(swapping, "_look", broken)
+    with pytest.raises(Unavailable):
+        swap(store, "k", b"3", "*")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_cannot_be_looked_at(
+    store: PosixStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The directory, or the file: one that has just gone is looked for again, else it is said."""
+    etag = put(store, "bucket", "d/k", b"1").etag
+    real = swapping.open_place
+    calls: list[int] = []
+
+    def failing(code: int) -> Callable[..., int]:
+        def open_place(*args: Any) -> int:
+            calls.append(1)
+            if len(calls) == number + 1:
+                raise OSError(code, os.strerror(code))
+            return real(*args)
+
+        return open_place
+
+    monkeypatch.setattr(swapping, "open_place", failing(errno.EACCES))
+    with pytest.raises(AccessRefused):
+        swap(store, "d/k", b"2", etag)
+    calls.clear()
+    monkeypatch.setattr(swapping, "open_place", failing(errno.ENOENT))
+    if number == 0:
+        swap(store, "d/k", b"2", etag)
+    else:
+        with pytest.raises(NoSuchKey):
+            swap(store, "d/k", b"2", etag)
+
+
+def test_a_long_record_that_is_replaced(root: Path) -> None:
+    """Its long form goes with the object, and no other stays."""
+    known = attrs.evolve(probe(root), xattr_bytes=600)
+    store = PosixStore(root, "relaxed", known)
+    store.buckets.create("bucket", "alice")
+    long = Attributes(metadata={"m": "v" * 1500})
+    etag = put(store, "bucket", "k", b"1", long).etag
+    for data in (b"2", b"3"):
+        etag = put(store, "bucket", "k", data, long, condition=Condition(etag=etag)).etag
+        with pytest.raises(ConditionFailed):
+            put(store, "bucket", "k", data, long, condition=Condition(etag=md5(b"1")))
+        assert len(os.listdir(root / "bucket/.s3gate/spill")) == 1
+    assert store.objects.stat("bucket", "k").attributes == long
+    store.close()
 
 
 # ---------------------------------------------------------------- locks

@@ -30,6 +30,7 @@ from s3daemon.store.posix import completing, locks, part_writer
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.posix.upload_state import UploadDir
+from s3daemon.store.posix.volume import Bucket
 from tests.store.posix.disks import Before, FailAt, PowerCut, descriptors
 from tests.store.tools import begin, complete, content, md5, put, put_part, uploads_page
 
@@ -533,3 +534,28 @@ def test_directories_that_cannot_be_locked(
     assert descriptors() == before
     for one in (store, other):
         one.close()
+
+
+@pytest.mark.parametrize("kind", ["ofd", "flock", ""])
+def test_without_any_lock(root: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """One completes at a time by good luck only; but it completes."""
+
+    def refuse(*_: object) -> object:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    store = PosixStore(root, "relaxed", attrs.evolve(probe(root), locks=kind))
+    store.buckets.create("bucket", "alice")
+    upload = begin(store, "bucket", "k")
+    part = put_part(store, "bucket", upload, 1, b"1")
+    other = begin(store, "bucket", "k")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    # Its state vanishes between finding the upload and locking it.
+    with UploadDir(Bucket("bucket", (b"bucket",), -1, -1), upload.upload_id, -1) as gone:
+        assert gone.try_lock(kind) is None
+    store.uploads.abort("bucket", "k", other.upload_id)
+    new = begin(store, "bucket", "new")
+    part = put_part(store, "bucket", new, 1, b"1")
+    complete(store, "bucket", new, pairs([part]), create_only=True)
+    assert content(store, "bucket", "new") == b"1"
+    store.close()
