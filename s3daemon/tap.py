@@ -204,8 +204,14 @@ def _fail(reactor: Any) -> None:
     """End with status 1, when everything has been stopped and logged."""
     # twistd knows no other status than 0 for a reactor that has stopped, and this is what is called
     # after it.
-    atexit.register(os._exit, 1)
+    atexit.register(_exit_failed)
     reactor.stop()
+
+
+def _exit_failed() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _refuse(error: Exception | str) -> NoReturn:

@@ -250,3 +250,18 @@ def test_a_size_that_is_shown_reads_the_same(size: int) -> None:
 def test_text_that_is_shown_reads_the_same(text: str) -> None:
     kind = config_kinds.text("(?s:.*)", "text")
     assert kind.read(_tables(kind, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "number", "shown"), [("auto", 0, "auto"), (0, 0, "auto"), (1, 1, 1), (64, 64, 64)]
+)
+def test_a_number_or_a_word(given: object, number: int, shown: object) -> None:
+    kind = config_kinds.integer_or(0, "auto", 1, 64)
+    assert kind.read(given) == number
+    assert _tables(kind, number) == shown
+
+
+@pytest.mark.parametrize("given", ["", "Auto", -1, 65, False, True, 1.0, None])
+def test_neither_the_number_nor_the_word(given: object) -> None:
+    with pytest.raises(ValueError, match='from 1 to 64, or "auto"'):
+        config_kinds.integer_or(0, "auto", 1, 64).read(given)

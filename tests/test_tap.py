@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -109,6 +110,45 @@ def test_what_is_refused(
         options(*arguments)
     assert caught.value.code == 1
     assert f"s3gate: {says}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "workers"), [("auto", 0), ("0", 0), ("1", 1), ("12", 12)])
+def test_how_many_workers(given: str, workers: int) -> None:
+    assert options("--root=/r", f"--workers={given}").config.server.workers == workers
+
+
+def test_settings_are_read_again_from_wherever_the_daemon_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("f.toml").write_text('[server]\nregion = "one"\n')
+    found = options("--config=f.toml", "--root=data", "--workers=3")
+    (tmp_path / "f.toml").write_text('[server]\nregion = "two"\nworkers = 5\n')
+    monkeypatch.chdir("/")
+    again = found.reload()
+    assert (found.config.server.region, again.server.region) == ("one", "two")
+    assert again.server.workers == 3, "the command line still comes first"
+    assert again.store.root == tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("workers", "names"), [("2", ["supervisor"]), ("1", ["storage", "hang-up"])]
+)
+def test_one_process_or_several(workers: str, names: list[str], tmp_path: Path) -> None:
+    arguments = (f"--root={tmp_path}", "--auth=simple", f"--workers={workers}")
+    service = tap.makeService(options(*arguments, parent={"nodaemon": True}))
+    assert [child.name for child in service][:2] == names
+
+
+def test_a_failure_under_way_ends_with_status_1() -> None:
+    code = (
+        "from twisted.internet import reactor; from s3daemon import tap;"
+        " reactor.callWhenRunning(tap._fail, reactor); reactor.run(); print('stopped')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "stopped\n")
 
 
 def test_what_is_no_option() -> None:

@@ -43,7 +43,7 @@ class Answering(Intake):
 
         :param delimited: the client can tell where the answer ends without a close.
         """
-        keep = request.head.keep_alive and delimited and not self.factory.draining
+        keep = request.head.keep_alive and delimited and not self.factory.retiring
         if self._eof and not self._input:
             keep = False
         body = request.body

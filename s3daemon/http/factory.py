@@ -66,6 +66,7 @@ class S3Factory(ServerFactory):
     :param server: value of the Server header field.
     :param wall: seconds since the epoch, for the Date header field.
     :ivar running: requests under way.
+    :ivar retiring: every answer from now on is the last of its connection, and says so.
     :ivar draining: no request is taken on any more.
     """
 
@@ -98,7 +99,7 @@ class S3Factory(ServerFactory):
         self.stamp = Stamp(server, wall)
         self.logger = Logger(namespace="s3daemon.http", source=self)
         self.running = 0
-        self.draining = False
+        self.retiring = self.draining = False
         self._channels: dict[Ending, str] = {}  # connection -> the client it counts for
         self._admission = Admission(limits.connections, limits.connections_per_peer)
         self._ticking: IDelayedCall | None = None
@@ -125,7 +126,7 @@ class S3Factory(ServerFactory):
         Connections without a request are closed now, the others after the answer under way, which
         says so.  The listener is to be closed first.
         """
-        self.draining = True
+        self.retiring = self.draining = True
         done: Deferred[None] = Deferred()
         self._drained.append(done)
         for channel in list(self._channels):
@@ -139,7 +140,7 @@ class S3Factory(ServerFactory):
         The answer says that the connection ends with it.  Connections that ask for nothing stay
         open until :meth:`drain`.
         """
-        self.draining = True
+        self.retiring = True
         done: Deferred[None] = Deferred()
         self._drained.append(done)
         self._report_drained()
@@ -202,7 +203,7 @@ class S3Factory(ServerFactory):
             self.logger.warn("{report}", report=report)
 
     def _report_drained(self) -> None:
-        if self.draining and not self._channels:
+        if self.retiring and not self._channels:
             waiting, self._drained = self._drained, []
             for done in waiting:
                 done.callback(None)

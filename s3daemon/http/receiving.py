@@ -15,6 +15,7 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     ISSLTransport,
     ITCPTransport,
+    IUNIXTransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -63,7 +64,8 @@ class Receiver(Answering):
         """Begin; the first head is awaited."""
         transport: Any = self.transport
         self._secure = ISSLTransport.providedBy(transport)
-        if ITCPTransport.providedBy(transport):
+        # Twisted's UNIX transports say that they are TCP; older ones then fail at this.
+        if ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
         self.outlet = Outlet(transport, self._output_changed)
         self._deadline = self._reactor.seconds() + self._timeouts.head

@@ -19,10 +19,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: Seconds for which nothing is accepted when there are no descriptors; others may have some.
+#: Seconds for which nothing is accepted after a failure, of which the most likely is that there are
+#: no descriptors; others may have some.
 PAUSE = 0.1
 
-_NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+#: The client has not waited.
+_GONE = frozenset((errno.ENOTCONN, errno.ECONNRESET, errno.EINVAL))
 
 #: What came over a connection before it was accepted, and other processes that were quicker.
 #: accept(2): to be taken like "there is none".
@@ -30,7 +32,7 @@ _NONE_AFTER_ALL = frozenset(
     (
         errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EINTR, errno.EPERM,
         errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.EHOSTUNREACH,
-        errno.EOPNOTSUPP, errno.ENETUNREACH, errno.ENOTCONN, errno.ECONNRESET, errno.EINVAL,
+        errno.EOPNOTSUPP, errno.ENETUNREACH,
     )
 )  # fmt: skip
 
@@ -89,9 +91,9 @@ class SharedPort:
         try:
             accepted, _ = self._socket.accept()
         except OSError as error:
-            self._failed(error)
+            if error.errno not in _NONE_AFTER_ALL:
+                self._pause(error)
             return
-        self._said = False
         with accepted:
             accepted.setblocking(False)
             try:
@@ -100,13 +102,12 @@ class SharedPort:
                 )
             except OSError as error:
                 # It takes a descriptor of its own, and asks who is at the other end.
-                self._failed(error)
-
-    def _failed(self, error: OSError) -> None:
-        if error.errno in _NO_ROOM:
-            self._pause(error)
-        elif error.errno not in _NONE_AFTER_ALL:
-            raise error
+                if error.errno not in _GONE:
+                    self._pause(error)
+            except Exception:  # noqa: BLE001 - else the reactor would close the port for everybody
+                self._log.failure("while taking a connection")
+            else:
+                self._said = False
 
     def _pause(self, error: OSError) -> None:
         if not self._said:

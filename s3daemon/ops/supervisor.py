@@ -34,7 +34,7 @@ from s3daemon.ops.slots import CannotChange, Plan, Slot
 BEYOND = 20.0
 
 
-class Nobody(ServerFactory):
+class ForWorkers(ServerFactory):
     """For ports that are not accepted from."""
 
     noisy = False
@@ -78,7 +78,7 @@ class Supervisor(Service):
         """
         Service.privilegedStartService(self)
         for place in self.places:
-            port: Any = open_port(place.listen, Nobody(), self._reactor)
+            port: Any = open_port(place.listen, ForWorkers(), self._reactor)
             # Nothing is accepted here: the reactor does not run yet, and will not look.
             port.stopReading()
             self._ports.append(port)

@@ -475,6 +475,37 @@ def test_draining_nothing_is_done_at_once(serve: Any) -> None:
     assert len(drained) == 1
 
 
+def test_whoever_retires_answers_each_connection_once_more(serve: Any) -> None:
+    server = serve()
+    idle, half, promised = server.connect(), server.connect(), server.connect()
+    half.send(b"GET / HTTP/1.1\r\n")
+    promised.send(GET)
+    server.requests[0].setHeader(b"content-length", b"2")
+    server.requests[0].write(b"o")
+    assert b"Connection: close" not in promised.received()
+    retired: list[None] = []
+    server.factory.retire().addCallback(retired.append)
+    server.requests[0].write(b"k")
+    server.requests[0].finish()
+    assert (idle.closed, half.closed, promised.closed) == ("", "", ""), "nobody is cut off"
+    for number, client in enumerate((idle, half, promised), 1):
+        client.received()
+        client.send(b"Host: x\r\n\r\n" if client is half else GET)
+        ok(server.requests[number])
+        assert (client.received(), client.closed) == (OK_CLOSE, "done")
+        assert len(retired) == number // 3
+
+
+def test_after_retiring_comes_draining(serve: Any) -> None:
+    server = serve()
+    idle = server.connect()
+    done: list[None] = []
+    server.factory.retire().addCallback(done.append)
+    server.factory.drain().addCallback(done.append)
+    assert idle.closed == "done"
+    assert len(done) == 2
+
+
 def test_an_answer_that_promised_to_go_on_does_not_survive_draining(serve: Any) -> None:
     server = serve()
     client = server.connect()

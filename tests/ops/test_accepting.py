@@ -54,7 +54,7 @@ class Reactor(MemoryReactorClock):
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[tuple[int, int, bool]] = []
-        self.problem: OSError | None = None
+        self.problem: Exception | None = None
 
     def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:  # type: ignore[override]
         if self.problem is not None:
@@ -131,10 +131,26 @@ def test_the_end_while_it_pauses() -> None:
     assert port.fileno() == -1
 
 
-def test_a_bug_is_not_hidden() -> None:
-    port, _, _ = opened(OSError(errno.EBADF, "what?"))
-    with pytest.raises(OSError, match="what"):
+def test_a_bug_with_one_connection_does_not_close_the_port() -> None:
+    port, reactor, _ = opened(pair())
+    reactor.problem = ZeroDivisionError()
+    with capturedLogs() as events:
         port.doRead()
+    assert events[0]["log_failure"].check(ZeroDivisionError)
+    assert reactor.getReaders() == [port]
+
+
+@pytest.mark.parametrize("in_accept", [True, False])
+def test_whatever_else_may_happen_is_said_and_tried_again(in_accept: bool) -> None:
+    problem = OSError(errno.EOPNOTSUPP if not in_accept else errno.EBADF, "what?")
+    port, reactor, _ = opened(problem if in_accept else pair())
+    reactor.problem = None if in_accept else problem
+    with capturedLogs() as events:
+        port.doRead()
+    assert [event["why"] for event in events] == ["what?"]
+    assert reactor.getReaders() == []
+    reactor.advance(PAUSE)
+    assert reactor.getReaders() == [port]
 
 
 def test_the_end_with_the_reactor() -> None:

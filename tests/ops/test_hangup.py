@@ -12,6 +12,7 @@ from twisted.logger import LogLevel, capturedLogs
 from s3daemon.auth.identity import Identity
 from s3daemon.auth.users import Directory, Key, User
 from s3daemon.ops.hangup import HangUp, Reloadable
+from s3daemon.ops.notifying import Notify
 from s3daemon.streams.pool import SynchronousPool
 from s3daemon.toml_file import SettingError
 
@@ -132,3 +133,24 @@ def test_without_anything_that_changes_there_is_nothing_to_read() -> None:
         service.reload()
     (event,) = events
     assert "nothing to read again" in event["log_format"]
+
+
+def test_systemd_hears_when_it_begins_and_when_it_is_over() -> None:
+    said: list[str] = []
+    notify = Notify(lambda message: said.append(message.decode().partition("\n")[0]))
+    waiting: list[Deferred[Any]] = []
+
+    class Pool:
+        def run(self, call: Any, *args: Any) -> Deferred[Any]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+    broken = SettingError("f", "k", "is wrong")
+    reloads = [credentials(lambda: (), Directory()), credentials(lambda: (), Directory())]
+    service = HangUp(reloads, Pool(), Reactor(), Signals(), notify=notify)
+    service.reload()
+    assert said == ["RELOADING=1"]
+    waiting[0].callback(())
+    assert len(said) == 1
+    waiting[1].errback(broken)
+    assert said == ["RELOADING=1", "READY=1"], "what cannot be used is in the log"

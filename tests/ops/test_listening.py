@@ -13,6 +13,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
+from s3daemon.ops.accepting import SharedPort
 from s3daemon.ops.listening import BACKLOG, ENDING, CannotStart, Listeners, Place, shown
 from s3daemon.ops.proxied import ProxiedFactory
 from s3daemon.ops.tls import TlsFactory
@@ -29,6 +30,11 @@ class Factory(ServerFactory):
     def __init__(self) -> None:
         self.drained: Deferred[None] | None = None
         self.aborted = 0
+        self.retired: Deferred[None] | None = None
+
+    def retire(self) -> Deferred[None]:
+        self.retired = Deferred()
+        return self.retired
 
     def drain(self) -> Deferred[None]:
         self.drained = Deferred()
@@ -114,6 +120,55 @@ def test_nor_does_it_for_connections_that_do_not_end() -> None:
     assert factory.aborted == 1
     clock.advance(ENDING)
     assert stopped.called
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_connections_may_ask_once_more_where_they_can_connect_again(asked: bool) -> None:
+    service, factory, clock = running()
+    service.linger = 5.0
+    stopped = service.stopService()
+    assert service.ports == []
+    clock.advance(4)
+    assert factory.retired is not None
+    assert factory.drained is None, "nobody is closed yet"
+    if asked:
+        factory.retired.callback(None)
+    else:
+        clock.advance(1)
+    assert factory.drained is not None
+    factory.drained.callback(None)
+    assert stopped.called
+    assert clock.getDelayedCalls() == []
+
+
+def test_sockets_that_listen_already() -> None:
+    service = listeners("tcp:1:interface=127.0.0.1", "haproxy:tcp:2:interface=127.0.0.1")
+    given = [Given(), Given()]
+    service.adopt(given)  # type: ignore[arg-type]
+    service.privilegedStartService()
+    with capturedLogs() as events:
+        service.startService()
+    assert events == [], "whoever opened them says so"
+    assert service._reactor.tcpServers == []
+    plain, behind = service.ports
+    assert service._reactor.getReaders() == [plain, behind]
+    assert isinstance(plain, SharedPort)
+    assert plain._factory is service._factory
+    assert isinstance(behind, SharedPort)
+    assert isinstance(behind._factory, ProxiedFactory)
+    service.stopService()
+    assert [one.closed for one in given] == [True, True]
+
+
+class Given:
+    """A socket."""
+
+    closed = False
+
+    def setblocking(self, flag: bool) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def test_where_and_how_it_listens(tmp_path: Path) -> None:

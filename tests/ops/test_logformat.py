@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 
 import pytest
@@ -80,3 +81,19 @@ def test_connections_to_a_key_service_are_for_whoever_looks_closely(level: str, 
     assert bool(out.getvalue()) is told
     observe(event(log_namespace="twisted.web.client", log_level=LogLevel.warn, method="WARN"))
     assert "WARN" in out.getvalue()
+
+
+def test_lines_of_a_worker_are_whole_and_say_whose_they_are() -> None:
+    read, write = os.pipe()
+    observe = logformat.of_worker(7, "info", write)
+    observe(event())
+    observe(event(log_level=LogLevel.debug))
+    observe(event(method="\udcff"))
+    os.close(write)
+    got = os.read(read, 10_000).decode().splitlines()
+    os.close(read)
+    assert got == [
+        "2026-11-24T09:10:00.123Z info s3daemon.access worker=7 method=GET",
+        "2026-11-24T09:10:00.123Z info s3daemon.access worker=7 method=\\udcff",
+    ]
+    observe(event())  # nobody reads, and nobody minds
