@@ -87,7 +87,10 @@ class _Other:
         assert process.stdout is not None
         process.stdin.write(what.encode() + b"\n")
         process.stdin.flush()
-        if not select.select([process.stdout], [], [], _TIMEOUT)[0]:
+        # Not select(2), which knows no descriptor above 1023.
+        ready = select.poll()
+        ready.register(process.stdout, select.POLLIN)
+        if not ready.poll(_TIMEOUT * 1000):
             return ""
         return process.stdout.readline().decode().strip()
 
