@@ -26,6 +26,7 @@ from tests.store.tools import (
     get,
     md5,
     page,
+    pairs,
     put,
     put_in_parts,
     put_part,
@@ -47,10 +48,6 @@ def checksum_of(algorithm: str, data: bytes) -> Checksum:
 def composite(*parts: bytes) -> Checksum:
     digests = b"".join(hashlib.sha256(part).digest() for part in parts)
     return Checksum("SHA256", f"{sha256(digests).value}-{len(parts)}", "COMPOSITE")
-
-
-def pairs(parts: Sequence[PartInfo]) -> list[tuple[int, str]]:
-    return [(part.number, part.etag) for part in parts]
 
 
 def parts_of(store: IStore, bucket: str, upload: UploadInfo) -> PartsPage:

@@ -36,6 +36,7 @@ from tests.store.tools import (
     md5,
     md5_of_parts,
     page,
+    pairs,
     put,
     put_part,
     uploads_page,
@@ -48,10 +49,6 @@ ATTRIBUTES = Attributes(
 )
 
 FUTURE = 1 << 62
-
-
-def pairs(parts: Sequence[PartInfo]) -> list[tuple[int, str]]:
-    return [(part.number, part.etag) for part in parts]
 
 
 def parts_of(

@@ -170,6 +170,11 @@ def put_part(
         writer.abort()
 
 
+def pairs(parts: Sequence[PartInfo]) -> list[tuple[int, str]]:
+    """What Complete is given for these parts."""
+    return [(part.number, part.etag) for part in parts]
+
+
 def complete(
     store: IStore,
     bucket: str,

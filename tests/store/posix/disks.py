@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from s3daemon.store.values import UploadInfo
+
 
 class Trace:
     """Remembers the names of the changes."""
@@ -74,6 +76,63 @@ class Before:
     def done(self) -> bool:
         """Whether it has been done."""
         return self._action is None
+
+
+class After:
+    """Does something after the first change of a kind, of a name that begins so."""
+
+    def __init__(self, name: str, action: Callable[[], object], prefix: bytes = b"") -> None:
+        self._name = name
+        self._prefix = prefix
+        self._action: Callable[[], object] | None = action
+
+    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
+        result = call(*args)
+        if name == self._name and self._action is not None:
+            if self._prefix and not args[0].startswith(self._prefix):
+                return result
+            action, self._action = self._action, None
+            action()
+        return result
+
+
+class Fails:
+    """Fails the first change of a kind; with ``all_after`` every change from there on.
+
+    :ivar fired: whether it came to that.
+    """
+
+    def __init__(self, name: str, code: int, all_after: bool = False) -> None:
+        self._name = name
+        self._code = code
+        self._all_after = all_after
+        self.fired = False
+
+    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
+        if (self._all_after and self.fired) or (name == self._name and not self.fired):
+            self.fired = True
+            raise OSError(self._code, os.strerror(self._code))
+        return call(*args)
+
+
+class Dies:
+    """The process is no more after so many changes of a kind."""
+
+    def __init__(self, name: str, after: int) -> None:
+        self._name = name
+        self._left = after
+
+    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
+        if self._left == 0:
+            raise PowerCut(name)
+        result = call(*args)
+        self._left -= name == self._name
+        return result
+
+
+def upload_dir(root: Path, upload: UploadInfo, bucket: str = "bucket") -> Path:
+    """Where an upload is."""
+    return root / bucket / "_s3_multipart_tmp" / upload.upload_id
 
 
 def tree(top: Path) -> set[str]:

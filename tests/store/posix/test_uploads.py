@@ -16,7 +16,7 @@ from s3daemon.store.facts import Corrupt, InvalidPart, NoSuchUpload, Unavailable
 from s3daemon.store.posix import part_writer
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.values import Attributes, Checksum, PartInfo, UploadInfo, UploadsQuery
-from tests.store.posix.disks import descriptors
+from tests.store.posix.disks import descriptors, upload_dir
 from tests.store.tools import (
     begin,
     complete,
@@ -49,14 +49,9 @@ def copied(disk_store: PosixStore) -> Copied:
     return hook
 
 
-def directory(root: Path, upload: UploadInfo) -> Path:
-    """Where an upload is."""
-    return root / "bucket" / "_s3_multipart_tmp" / upload.upload_id
-
-
 def names(root: Path, upload: UploadInfo, kind: str) -> list[str]:
     """The names of a kind in an upload's directory."""
-    return sorted(name for name in os.listdir(directory(root, upload)) if name.startswith(kind))
+    return sorted(name for name in os.listdir(upload_dir(root, upload)) if name.startswith(kind))
 
 
 def put_parts(store: PosixStore, upload: UploadInfo, *data: bytes) -> list[PartInfo]:
@@ -76,8 +71,8 @@ def finish(store: PosixStore, upload: UploadInfo, parts: list[PartInfo]) -> byte
 def test_state(disk_store: PosixStore, root: Path) -> None:
     attributes = Attributes({"content-type": "x"}, {"m": "é"}, (("t", "1"),))
     upload = begin(disk_store, "bucket", "a//b", attributes, "bob")
-    assert os.listdir(directory(root, upload)) == ["upload.json"]
-    assert json.loads((directory(root, upload) / "upload.json").read_text()) == {
+    assert os.listdir(upload_dir(root, upload)) == ["upload.json"]
+    assert json.loads((upload_dir(root, upload) / "upload.json").read_text()) == {
         "v": 1,
         "key": "a//b",
         "owner": "bob",
@@ -92,13 +87,15 @@ def test_state(disk_store: PosixStore, root: Path) -> None:
 def test_state_with_a_checksum(disk_store: PosixStore, root: Path) -> None:
     """A state without it is what the test above writes, and versions before this one wrote."""
     upload = begin(disk_store, "bucket", "k", algorithm="CRC32", kind="FULL_OBJECT")
-    state = json.loads((directory(root, upload) / "upload.json").read_text())
+    state = json.loads((upload_dir(root, upload) / "upload.json").read_text())
     assert state["checksum"] == ["CRC32", "FULL_OBJECT"]
     checksum = Checksum("CRC32", "y/Q5Jg==")
     part = put_part(disk_store, "bucket", upload, 1, b"123456789", checksum=checksum)
     name = f"part.00001.{part.modified_ns}.9.{part.etag}.s9"
     assert names(root, upload, "part") == [name + ".crc32-cbf43926"]
-    os.rename(directory(root, upload) / (name + ".crc32-cbf43926"), directory(root, upload) / name)
+    os.rename(
+        upload_dir(root, upload) / (name + ".crc32-cbf43926"), upload_dir(root, upload) / name
+    )
     listed = disk_store.uploads.list_parts("bucket", "k", upload.upload_id, 0, 10)
     assert listed.parts == (attrs.evolve(part, checksum=None),)
 
@@ -106,7 +103,7 @@ def test_state_with_a_checksum(disk_store: PosixStore, root: Path) -> None:
 def test_parts_of_one_size_are_in_one_file(disk_store: PosixStore, root: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
     parts = [put_part(disk_store, "bucket", upload, n, b"%d" % n * 4) for n in (3, 1)]
-    assert (directory(root, upload) / "data.4").read_bytes() == b"1111\0\0\0\x003333"
+    assert (upload_dir(root, upload) / "data.4").read_bytes() == b"1111\0\0\0\x003333"
     assert names(root, upload, "claim") == ["claim.00001", "claim.00003"]
     assert names(root, upload, "part") == sorted(
         f"part.{part.number:05}.{part.modified_ns}.4.{part.etag}.s4" for part in parts
@@ -118,7 +115,7 @@ def test_a_part_of_unknown_size_has_its_own_file(disk_store: PosixStore, root: P
     upload = begin(disk_store, "bucket", "k")
     put_part(disk_store, "bucket", upload, 2, b"2222", announce=False)
     (own,) = names(root, upload, "own")
-    assert (directory(root, upload) / own).read_bytes() == b"2222"
+    assert (upload_dir(root, upload) / own).read_bytes() == b"2222"
     assert names(root, upload, "part")[0].endswith(".o" + own.removeprefix("own."))
     assert names(root, upload, "data") == []
     assert names(root, upload, "claim") == []
@@ -165,7 +162,7 @@ def test_what_is_copied(
 ) -> None:
     upload = begin(disk_store, "bucket", "k")
     parts = put_parts(disk_store, upload, *data)
-    inode = (directory(root, upload) / f"data.{len(data[0])}").stat().st_ino
+    inode = (upload_dir(root, upload) / f"data.{len(data[0])}").stat().st_ino
     assert finish(disk_store, upload, parts) == b"".join(data)
     assert copied.bytes == moved
     in_place = moved < sum(map(len, data))
@@ -177,11 +174,11 @@ def test_a_part_that_was_put_again_is_copied_alone(
 ) -> None:
     upload = begin(disk_store, "bucket", "k")
     parts = put_parts(disk_store, upload, b"1111", b"2222", b"3333", b"44")
-    inode = (directory(root, upload) / "data.4").stat().st_ino
+    inode = (upload_dir(root, upload) / "data.4").stat().st_ino
     for data in (b"xxxx", b"yyyyyy", b"zzzz"):
         parts[1] = put_part(disk_store, "bucket", upload, 2, data)
     assert len(names(root, upload, "own")) == 1, "what was replaced is gone"
-    assert (directory(root, upload) / "data.4").read_bytes() == b"11112222333344"
+    assert (upload_dir(root, upload) / "data.4").read_bytes() == b"11112222333344"
     assert finish(disk_store, upload, parts) == b"1111zzzz333344"
     assert copied.bytes == 4
     assert (root / "bucket" / "k").stat().st_ino == inode
@@ -233,7 +230,7 @@ def test_parts_that_are_not_listed_make_it_a_copy_if_they_would_be_cut_off(
 def test_the_object_is_made_now(disk_store: PosixStore, root: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
     parts = put_parts(disk_store, upload, b"1111", b"2222")
-    os.utime(directory(root, upload) / "data.4", ns=(0, 0))
+    os.utime(upload_dir(root, upload) / "data.4", ns=(0, 0))
     info = complete(disk_store, "bucket", upload, [(p.number, p.etag) for p in parts])
     assert info.modified_ns >= upload.initiated_ns
     assert (root / "bucket" / "k").stat().st_mtime_ns == info.modified_ns
@@ -264,7 +261,7 @@ def test_an_aborted_part_leaves_nothing(
     writer.write([b"1"])
     writer.abort()
     assert descriptors() == before
-    assert set(os.listdir(directory(root, upload))) <= {"upload.json", "data.4"}
+    assert set(os.listdir(upload_dir(root, upload))) <= {"upload.json", "data.4"}
     part = put_part(disk_store, "bucket", upload, 1, b"2222")
     assert names(root, upload, "claim") == ["claim.00001"], "its place is free again"
     assert finish(disk_store, upload, [part]) == b"2222"
@@ -294,7 +291,7 @@ def test_the_later_part_counts_whatever_the_clock_says(
 
 def test_a_claim_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
-    (directory(root, upload) / "claim.00001").touch()
+    (upload_dir(root, upload) / "claim.00001").touch()
     parts = put_parts(disk_store, upload, b"1111", b"2222")
     assert len(names(root, upload, "own")) == 1
     assert finish(disk_store, upload, parts) == b"11112222"
@@ -303,8 +300,8 @@ def test_a_claim_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> No
 def test_a_seal_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
     first = put_part(disk_store, "bucket", upload, 1, b"1111")
-    (directory(root, upload) / "sealed").touch()
-    (directory(root, upload) / "whole").write_bytes(b"11")
+    (upload_dir(root, upload) / "sealed").touch()
+    (upload_dir(root, upload) / "whole").write_bytes(b"11")
     second = put_part(disk_store, "bucket", upload, 2, b"2222")
     assert names(root, upload, "sealed") == []
     assert finish(disk_store, upload, [first, second]) == b"11112222"
@@ -312,8 +309,8 @@ def test_a_seal_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> Non
 
 def test_unknown_names_do_no_harm(disk_store: PosixStore, root: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
-    (directory(root, upload) / "README").touch()
-    (directory(root, upload) / "folder").mkdir()
+    (upload_dir(root, upload) / "README").touch()
+    (upload_dir(root, upload) / "folder").mkdir()
     (root / "bucket" / "_s3_multipart_tmp" / "notes").touch()
     parts = put_parts(disk_store, upload, b"1111", b"2222")
     assert finish(disk_store, upload, parts) == b"11112222"
@@ -327,7 +324,7 @@ def test_content_that_somebody_has_cut(disk_store: PosixStore, root: Path, annou
     parts = [put_part(disk_store, "bucket", upload, n, b"%d" % n * 4, announce) for n in (1, 2)]
     (file,) = [
         path
-        for path in directory(root, upload).iterdir()
+        for path in upload_dir(root, upload).iterdir()
         if path.name.startswith(("data", "own")) and path.read_bytes().endswith(b"2222")
     ]
     os.truncate(file, file.stat().st_size - 1)
@@ -355,7 +352,7 @@ STATE = '{"v":1,"key":"k","owner":null,"initiated":1,"sys":{},"meta":{},"tags":[
 )
 def test_a_state_that_cannot_be_read(disk_store: PosixStore, root: Path, text: str) -> None:
     upload, other = begin(disk_store, "bucket", "k"), begin(disk_store, "bucket", "k")
-    (directory(root, upload) / "upload.json").write_bytes(text.encode("latin-1"))
+    (upload_dir(root, upload) / "upload.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(Corrupt):
         disk_store.uploads.get("bucket", "k", upload.upload_id)
     assert disk_store.uploads.list("bucket", UploadsQuery()).uploads == (other,)
@@ -364,7 +361,7 @@ def test_a_state_that_cannot_be_read(disk_store: PosixStore, root: Path, text: s
 
 def test_a_directory_without_state_is_no_upload(disk_store: PosixStore, root: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
-    (directory(root, upload) / "upload.json").unlink()
+    (upload_dir(root, upload) / "upload.json").unlink()
     with pytest.raises(NoSuchUpload):
         disk_store.uploads.get("bucket", "k", upload.upload_id)
     assert disk_store.uploads.list("bucket", UploadsQuery()).uploads == ()
@@ -373,8 +370,8 @@ def test_a_directory_without_state_is_no_upload(disk_store: PosixStore, root: Pa
 def test_links_are_not_followed(disk_store: PosixStore, root: Path, tmp_path: Path) -> None:
     upload = begin(disk_store, "bucket", "k")
     outside = tmp_path / "outside"
-    directory(root, upload).rename(outside)
-    directory(root, upload).symlink_to(outside)
+    upload_dir(root, upload).rename(outside)
+    upload_dir(root, upload).symlink_to(outside)
     for call in (disk_store.uploads.get, disk_store.uploads.abort):
         with pytest.raises(NoSuchUpload):
             call("bucket", "k", upload.upload_id)
@@ -382,7 +379,7 @@ def test_links_are_not_followed(disk_store: PosixStore, root: Path, tmp_path: Pa
     assert outside.exists()
     real = begin(disk_store, "bucket", "k")
     (tmp_path / "secret").write_bytes(b"secret")
-    (directory(root, real) / "data.6").symlink_to(tmp_path / "secret")
+    (upload_dir(root, real) / "data.6").symlink_to(tmp_path / "secret")
     with pytest.raises(Unavailable):
         put_part(disk_store, "bucket", real, 1, b"hacked")
     assert (tmp_path / "secret").read_bytes() == b"secret"

@@ -25,7 +25,6 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
     NoSuchUpload,
     OutOfSpace,
-    PartInfo,
     ReadOnly,
     StorageError,
     Unavailable,
@@ -36,7 +35,7 @@ from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import CutAt, FailAt, PowerCut, descriptors, tree
 from tests.store.posix.test_faults import LARGE, SMALL, Stage
 from tests.store.posix.test_faults import Case as Before
-from tests.store.tools import begin, complete, get, md5, put, put_part
+from tests.store.tools import begin, complete, get, md5, pairs, put, put_part
 
 FUTURE = 1 << 62
 
@@ -178,10 +177,6 @@ def state(store: IStore, bucket: str) -> State:
         facts = tuple((part.number, part.size, part.etag) for part in parts)
         uploads.append((upload.key, upload.owner, str(upload.attributes), facts))
     return objects, sorted(uploads, key=str)
-
-
-def pairs(parts: Sequence[PartInfo]) -> list[tuple[int, str]]:
-    return [(part.number, part.etag) for part in parts]
 
 
 def _at_once(name: str, call: Callable[..., Any], *args: Any) -> Any:

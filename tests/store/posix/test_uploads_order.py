@@ -11,7 +11,7 @@ import pytest
 
 from s3daemon.store.facts import NoSuchUpload
 from s3daemon.store.posix.store import PosixStore
-from tests.store.posix.disks import PowerCut
+from tests.store.posix.disks import After, Dies, PowerCut, upload_dir
 from tests.store.tools import begin, complete, content, md5, put_part
 
 
@@ -29,34 +29,6 @@ class Synced:
         return [name for name, _ in self.events]
 
 
-class NothingAfter:
-    """Lets nothing happen any more after a change of a certain name."""
-
-    def __init__(self, name: str, subject: bytes) -> None:
-        self._last = (name, subject)
-        self._over = False
-
-    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
-        if self._over:
-            raise PowerCut(name)
-        self._over = (name, args[0]) == self._last
-        return call(*args)
-
-
-class After:
-    """Does something after the first file whose name begins so was created."""
-
-    def __init__(self, prefix: bytes, action: Callable[[], object]) -> None:
-        self._prefix = prefix
-        self._action = action
-
-    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
-        result = call(*args)
-        if name == "create" and args[0].startswith(self._prefix):
-            self._action()
-        return result
-
-
 def inode(path: Path) -> int:
     return path.stat().st_ino
 
@@ -69,7 +41,7 @@ def test_a_part_is_known_to_be_old_before_it_is_written_over(
     put_part(disk_store, "bucket", upload, 1, b"????")
     for number, data in ((1, b"1111"), (2, b"2222")):
         put_part(disk_store, "bucket", upload, number, data)
-    directory = inode(root / "bucket" / "_s3_multipart_tmp" / upload.upload_id)
+    directory = inode(upload_dir(root, upload))
     hook = Synced()
     disk_store.disk.hooks.append(hook)
     complete(disk_store, "bucket", upload, [(1, md5(b"1111")), (2, md5(b"2222"))])
@@ -83,7 +55,7 @@ def test_a_complete_that_is_repeated_syncs_what_the_first_did_not(
 ) -> None:
     upload = begin(disk_store, "bucket", key)
     part = put_part(disk_store, "bucket", upload, 1, b"1111")
-    disk_store.disk.hooks.append(NothingAfter("rename", b"data.4"))
+    disk_store.disk.hooks.append(Dies("rename", after=1))
     with pytest.raises(PowerCut):
         complete(disk_store, "bucket", upload, [(1, part.etag)])
     hook = Synced()
@@ -109,7 +81,7 @@ def test_a_part_of_an_upload_that_went_meanwhile_is_not_acknowledged(
         directory = root / "bucket" / "_s3_multipart_tmp"
         (directory / upload.upload_id).rename(directory / (".gone-" + "0" * 32))
 
-    disk_store.disk.hooks.append(After(b"part.", rename))
+    disk_store.disk.hooks.append(After("create", rename, b"part."))
     with pytest.raises(NoSuchUpload):
         writer.commit(md5(b"1111"))
     writer.abort()

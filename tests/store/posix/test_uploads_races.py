@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import random
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,80 +15,30 @@ import pytest
 from s3daemon.store.interfaces import (
     Attributes,
     Busy,
-    InvalidPart,
     NoSuchBucket,
     NoSuchUpload,
     ObjectExists,
     OutOfSpace,
-    PartInfo,
     ReadOnly,
-    UploadInfo,
 )
 from s3daemon.store.posix import completing, locks, part_writer
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.posix.upload_state import UploadDir
 from s3daemon.store.posix.volume import Bucket
-from tests.store.posix.disks import Before, FailAt, PowerCut, descriptors
-from tests.store.tools import begin, complete, content, md5, put, put_part, uploads_page
+from tests.store.posix.disks import (
+    After,
+    Before,
+    Dies,
+    FailAt,
+    Fails,
+    PowerCut,
+    descriptors,
+    upload_dir,
+)
+from tests.store.tools import begin, complete, content, md5, pairs, put, put_part, uploads_page
 
 FUTURE = 1 << 62
-
-
-class After:
-    """Does something after the first change of a kind."""
-
-    def __init__(self, name: str, action: Callable[[], object]) -> None:
-        self._name = name
-        self._action: Callable[[], object] | None = action
-
-    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
-        result = call(*args)
-        if name == self._name and self._action is not None:
-            action, self._action = self._action, None
-            action()
-        return result
-
-
-class FailAll:
-    """From the n-th change of a kind on (from 0), every change fails."""
-
-    def __init__(self, name: str, code: int) -> None:
-        self._name = name
-        self._code = code
-        self.fired = False
-
-    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
-        self.fired = self.fired or name == self._name
-        if self.fired:
-            raise OSError(self._code, os.strerror(self._code))
-        return call(*args)
-
-
-def directory(root: Path, upload: UploadInfo, bucket: str = "bucket") -> Path:
-    """Where an upload is."""
-    return root / bucket / "_s3_multipart_tmp" / upload.upload_id
-
-
-def pairs(parts: Sequence[PartInfo]) -> list[tuple[int, str]]:
-    return [(part.number, part.etag) for part in parts]
-
-
-class Dies:
-    """The process is no more after so many changes of a kind."""
-
-    def __init__(self, name: str, after: int) -> None:
-        self._name = name
-        self._left = after
-        self.fired = False
-
-    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
-        if self._left == 0:
-            self.fired = True
-            raise PowerCut(name)
-        result = call(*args)
-        self._left -= name == self._name
-        return result
 
 
 # ---------------------------------------------------------------- parts
@@ -101,8 +49,8 @@ def test_a_part_during_complete_may_try_again(disk_store: PosixStore, root: Path
     store = disk_store
     upload = begin(store, "bucket", "k")
     first = put_part(store, "bucket", upload, 1, b"1")
-    (directory(root, upload) / "sealed").touch()
-    fd = os.open(directory(root, upload), os.O_RDONLY)
+    (upload_dir(root, upload) / "sealed").touch()
+    fd = os.open(upload_dir(root, upload), os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)
     with pytest.raises(Busy):
         put_part(store, "bucket", upload, 2, b"2")
@@ -115,7 +63,7 @@ def test_a_part_during_complete_may_try_again(disk_store: PosixStore, root: Path
 def test_two_writers_at_a_leftover_seal(disk_store: PosixStore, root: Path) -> None:
     """Neither is told that the upload is gone because the other is removing the seal."""
     upload = begin(disk_store, "bucket", "k")
-    (directory(root, upload) / "sealed").touch()
+    (upload_dir(root, upload) / "sealed").touch()
     other = PosixStore(root)
 
     def meanwhile() -> None:
@@ -138,7 +86,7 @@ def test_a_short_part_of_an_upload_that_is_being_removed(
 
     def then_removed(self: UploadDir) -> bool:
         current = is_current(self)
-        for path in directory(root, upload).glob("claim.*"):
+        for path in upload_dir(root, upload).glob("claim.*"):
             path.unlink()
         return current
 
@@ -178,23 +126,8 @@ def test_a_part_longer_than_announced_that_cannot_move(
     assert fail.fired
     assert not twice, "the number may be somebody else's by now"
     assert descriptors() == before
-    names = {path.name.partition(".")[0] for path in directory(root, upload).iterdir()}
+    names = {path.name.partition(".")[0] for path in upload_dir(root, upload).iterdir()}
     assert names <= {"upload", "data"}
-
-
-class Fails:
-    """Fails the first change of a kind."""
-
-    def __init__(self, name: str, code: int) -> None:
-        self._name = name
-        self._code = code
-        self.fired = False
-
-    def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
-        if name == self._name and not self.fired:
-            self.fired = True
-            raise OSError(self._code, os.strerror(self._code))
-        return call(*args)
 
 
 def test_a_record_that_is_there_although_the_call_failed(
@@ -249,7 +182,7 @@ def test_after_a_crash_the_upload_is_seen_no_more(disk_store: PosixStore, root: 
         with pytest.raises(NoSuchUpload):
             call()
     assert content(store, "bucket", "k") == b"12"
-    assert not directory(root, upload).exists()
+    assert not upload_dir(root, upload).exists()
     store.close()
 
 
@@ -275,7 +208,7 @@ def test_a_crash_between_the_two_names_of_a_published_file(
             put_part(store, "bucket", upload, number, b"y" * 4)
     assert content(store, "bucket", "k") == whole
     assert complete(store, "bucket", upload, pairs(parts)).size == len(whole)
-    assert not directory(root, upload).exists()
+    assert not upload_dir(root, upload).exists()
     store.close()
 
 
@@ -289,7 +222,7 @@ def test_a_disk_that_takes_nothing_any_more(
     parts = [put_part(disk_store, "bucket", upload, n, b"x" * n) for n in (1, 2, 3)]
     if change == "rename" and create_only:
         change = "rename_new"
-    fail = FailAll(change, errno.EROFS)
+    fail = Fails(change, errno.EROFS, all_after=True)
     disk_store.disk.hooks.append(fail)
     with pytest.raises(ReadOnly):
         complete(disk_store, "bucket", upload, pairs(parts), create_only=create_only)
@@ -428,76 +361,6 @@ def test_nothing_is_held_open_whatever_fails(disk_store: PosixStore, number: int
     except Exception:
         pass
     assert descriptors() == before
-
-
-# ---------------------------------------------------------------- many at once
-
-
-@pytest.mark.parametrize("sizes", [(4096, 4096, 4096), (4096, 4096, 100), (100, 5000, 4096)])
-def test_eight_writers_of_the_same_parts_while_it_is_completed(
-    root: Path, sizes: tuple[int, ...]
-) -> None:
-    """What Complete lists, as it was acknowledged, is the object, and stays it."""
-    stores = [PosixStore(root, "relaxed") for _ in range(2)]
-    stores[0].buckets.create("bucket", "alice")
-    before = descriptors()
-    for turn in range(8):
-        upload = begin(stores[0], "bucket", "k")
-        at = ("bucket", "k", upload.upload_id)
-        for number, size in enumerate(sizes, 1):
-            put_part(stores[0], "bucket", upload, number, bytes(size))
-        errors: list[BaseException] = []
-
-        def write(
-            name: int,
-            upload: UploadInfo = upload,
-            turn: int = turn,
-            errors: list[BaseException] = errors,
-        ) -> None:
-            chance = random.Random(f"{turn} {name}")
-            store = stores[name % 2]
-            try:
-                # They come to an end, and then Complete must win at the latest.
-                for _ in range(200):
-                    number = chance.randint(1, 4)
-                    size = (*sizes, sizes[0])[number - 1]
-                    try:
-                        put_part(
-                            store, "bucket", upload, number, chance.randbytes(size), name % 3 > 0
-                        )
-                    except Busy:
-                        continue
-            except NoSuchUpload:
-                pass
-            except BaseException as error:
-                errors.append(error)
-
-        threads = [threading.Thread(target=write, args=(name,), daemon=True) for name in range(8)]
-        for thread in threads:
-            thread.start()
-        while True:
-            parts = stores[0].uploads.list_parts(*at, 0, 10).parts
-            assert [part.number for part in parts[:3]] == [1, 2, 3]
-            try:
-                info = complete(stores[turn % 2], "bucket", upload, pairs(parts))
-                break
-            except InvalidPart:
-                continue  # put again since
-        at_once = content(stores[0], "bucket", "k")
-        for thread in threads:
-            thread.join()
-        assert not errors
-        assert content(stores[1], "bucket", "k") == at_once
-        offset = 0
-        for part in parts:
-            assert md5(at_once[offset : offset + part.size]) == part.etag
-            offset += part.size
-        assert offset == len(at_once) == info.size
-    stores[0].uploads.expire(FUTURE)
-    assert list((root / "bucket" / "_s3_multipart_tmp").iterdir()) == []
-    assert descriptors() == before
-    for store in stores:
-        store.close()
 
 
 @pytest.mark.parametrize("kind", ["ofd", "flock"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ import pytest
 from s3daemon.store.facts import Busy, InvalidPart, NoSuchKey, NoSuchUpload, StorageError
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.values import ObjectInfo, PartInfo, UploadInfo, UploadsQuery
-from tests.store.tools import begin, complete, content, md5, put, put_part
+from tests.store.posix.disks import descriptors
+from tests.store.tools import begin, complete, content, md5, pairs, put, put_part
 
 ROUNDS = 25
 THREADS = 4
@@ -56,10 +58,6 @@ Stores = tuple[PosixStore, PosixStore]
 def parts_of(store: PosixStore, upload: UploadInfo, regular: bool) -> list[PartInfo]:
     data = [b"1111", b"2222", b"33"] if regular else [b"1", b"22", b"333"]
     return [put_part(store, "bucket", upload, n, one) for n, one in enumerate(data, 1)]
-
-
-def pairs(parts: Sequence[PartInfo]) -> list[tuple[int, str]]:
-    return [(part.number, part.etag) for part in parts]
 
 
 def nothing_left(root: Path) -> bool:
@@ -224,3 +222,66 @@ def test_a_bucket_that_is_deleted_meanwhile(stores: Stores, together: Together) 
                 stores[0].uploads.expire(1 << 62)
                 continue
             stores[0].buckets.create("bucket", "alice")
+
+
+@pytest.mark.parametrize("sizes", [(4096, 4096, 4096), (4096, 4096, 100), (100, 5000, 4096)])
+def test_eight_writers_of_the_same_parts_while_it_is_completed(
+    stores: Stores, root: Path, sizes: tuple[int, ...]
+) -> None:
+    """What Complete lists, as it was acknowledged, is the object, and stays it."""
+    before = descriptors()
+    for turn in range(8):
+        upload = begin(stores[0], "bucket", "k")
+        at = ("bucket", "k", upload.upload_id)
+        for number, size in enumerate(sizes, 1):
+            put_part(stores[0], "bucket", upload, number, bytes(size))
+        errors: list[BaseException] = []
+
+        def write(
+            name: int,
+            upload: UploadInfo = upload,
+            turn: int = turn,
+            errors: list[BaseException] = errors,
+        ) -> None:
+            chance = random.Random(f"{turn} {name}")
+            store = stores[name % 2]
+            try:
+                # They come to an end, and then Complete must win at the latest.
+                for _ in range(200):
+                    number = chance.randint(1, 4)
+                    size = (*sizes, sizes[0])[number - 1]
+                    try:
+                        put_part(
+                            store, "bucket", upload, number, chance.randbytes(size), name % 3 > 0
+                        )
+                    except Busy:
+                        continue
+            except NoSuchUpload:
+                pass
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=write, args=(name,), daemon=True) for name in range(8)]
+        for thread in threads:
+            thread.start()
+        while True:
+            parts = stores[0].uploads.list_parts(*at, 0, 10).parts
+            assert [part.number for part in parts[:3]] == [1, 2, 3]
+            try:
+                info = complete(stores[turn % 2], "bucket", upload, pairs(parts))
+                break
+            except InvalidPart:
+                continue  # put again since
+        at_once = content(stores[0], "bucket", "k")
+        for thread in threads:
+            thread.join()
+        assert not errors
+        assert content(stores[1], "bucket", "k") == at_once
+        offset = 0
+        for part in parts:
+            assert md5(at_once[offset : offset + part.size]) == part.etag
+            offset += part.size
+        assert offset == len(at_once) == info.size
+    stores[0].uploads.expire(1 << 62)
+    assert nothing_left(root)
+    assert descriptors() == before
