@@ -342,7 +342,11 @@ class Stores(RuleBasedStateMachine):
     def set_acl(self, where: Where, acl: Grants | None) -> None:
         self.ask(lambda store: store.objects.set_acl(*where, lambda _: acl))
 
-    @rule(where=places, prune=st.sampled_from([True, True, False]), demand=demands)
+    @rule(
+        where=places,
+        prune=st.sampled_from([True, True, False]),
+        demand=demands,
+    )
     def delete(self, where: Where, prune: bool, demand: str) -> None:
         self.ask(lambda store: store.objects.delete(*where, prune, demanded(store, where, demand)))
 

@@ -60,8 +60,7 @@ def is_regular(chosen: Sequence[Part], scan: Scan) -> bool:
         return False
     if not any(part.stride == stride for part in chosen):
         return False
-    finished = {part.number for part in scan.all if part.stride is not None}
-    if scan.claims - finished:
+    if scan.unfinished:
         return False
     return not any(part.stride == stride and part.number > count for part in scan.all)
 

@@ -31,7 +31,7 @@ from s3daemon.store.interfaces import (
     PartTooSmall,
     UploadInfo,
 )
-from s3daemon.store.posix import metadata, private
+from s3daemon.store.posix import claims, metadata, private
 from s3daemon.store.posix.assembling import assemble, keep
 from s3daemon.store.posix.drafts import Draft
 from s3daemon.store.posix.durable import Disk
@@ -188,7 +188,7 @@ def _publish(
     disk, draft = volume.disk, None
     segments = split(info.key)
     try:
-        scan = upload.scan()
+        scan = claims.break_dead(disk, upload, upload.scan(), volume.locks.kind)
         chosen = _choose(scan, wanted)
         listed = [part.info for part in chosen]
         checksum = part_checksums.of_object(info, listed)

@@ -7,7 +7,8 @@ never written over, whatever is uploaded again.
 
 Complete seals the upload and then looks for claims; a writer claims and then looks for the seal.
 One of the two sees the other, so nobody writes into a file that is being published.  A seal that
-nobody holds the lock of is what a crash has left, and is broken.
+nobody holds the lock of is what a crash has left, and is broken; so is a claim (see
+:mod:`s3daemon.store.posix.claims`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from s3daemon.store.interfaces import (
     Unavailable,
     UploadInfo,
 )
-from s3daemon.store.posix import locks, private
+from s3daemon.store.posix import claims, locks, private
+from s3daemon.store.posix.claims import Claim
 from s3daemon.store.posix.durable import Disk, facts
 from s3daemon.store.posix.upload_names import (
     SEALED,
@@ -50,6 +52,7 @@ class PosixPartWriter:
     """The content of one part.  It owns the bucket and the directory it is given.
 
     :param size: announced bytes, None when they are not known.
+    :param locks: the kind that holds between processes here, "" for none.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class PosixPartWriter:
         info: UploadInfo,
         number: int,
         size: int | None,
+        locks: str,
     ) -> None:
         self.upload = info
         self._disk = disk
@@ -70,6 +74,8 @@ class PosixPartWriter:
         self._written = 0
         self._fd = -1
         self._where = b""
+        self._locks = locks
+        self._claim = Claim()
         self._claimed = False
         self._stride = 0
         self._done = False
@@ -133,6 +139,8 @@ class PosixPartWriter:
                 if self._claimed:
                     self._disk.unlink(claim_name(self._number), self._upload.fd)
             self._claimed, self._where = False, b""
+        # Last: who finds the lock free takes the claim for one that a crash has left.
+        self._claim.close()
         self._upload.close()
         self._bucket.close()
 
@@ -143,7 +151,7 @@ class PosixPartWriter:
             raise Unavailable("the writer is closed")
         if self._fd >= 0:
             return
-        self._claimed = 0 < self._announced * self._number <= _MAX_OFFSET and self._claim()
+        self._claimed = 0 < self._announced * self._number <= _MAX_OFFSET and self._take_claim()
         if self._upload.has(SEALED):
             self._break_seal()
         if not self._upload.is_current():
@@ -172,11 +180,11 @@ class PosixPartWriter:
         finally:
             locks.unlock(upload.fd)
 
-    def _claim(self) -> bool:
-        try:
-            os.close(self._disk.create(claim_name(self._number), self._upload.fd))
-        except FileExistsError:
+    def _take_claim(self) -> bool:
+        claim = claims.take(self._disk, self._upload.fd, self._number, self._locks)
+        if claim is None:
             return False
+        self._claim = claim
         return True
 
     def _open_data(self) -> None:

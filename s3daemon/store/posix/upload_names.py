@@ -146,6 +146,11 @@ class Scan:
     strides: frozenset[int]
     published: bool
 
+    @property
+    def unfinished(self) -> frozenset[int]:
+        """Claimed numbers that have no record in a ``data`` file: somebody may be writing."""
+        return self.claims - {part.number for part in self.all if part.stride is not None}
+
     def of(self, number: int) -> list[Part]:
         """All records of a number."""
         return [part for part in self.all if part.number == number]

@@ -107,7 +107,8 @@ class PosixUploads:
         except BaseException:
             at.close()
             raise
-        return PosixPartWriter(self._volume.disk, at, upload, info, number, size)
+        locks = self._volume.locks.kind
+        return PosixPartWriter(self._volume.disk, at, upload, info, number, size, locks)
 
     @facts
     def list_parts(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import attrs
 import pytest
 
 from s3daemon.store.facts import Corrupt, InvalidPart, NoSuchUpload, Unavailable
-from s3daemon.store.posix import part_writer
+from s3daemon.store.posix import claims, lock_kinds, part_writer
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.store.values import Attributes, Checksum, PartInfo, UploadInfo, UploadsQuery
-from tests.store.posix.disks import descriptors, upload_dir
+from tests.store.posix.disks import Fails, descriptors, upload_dir
 from tests.store.tools import (
     begin,
     complete,
@@ -289,12 +290,106 @@ def test_the_later_part_counts_whatever_the_clock_says(
 # ---------------------------------------------------------------- what others have done
 
 
-def test_a_claim_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> None:
+@pytest.mark.parametrize("locks", [True, False])
+@pytest.mark.parametrize(
+    ("left", "moved"), [((1,), 4), ((3,), 0), ((1, 3, 9), 4), (range(3, 400), 8)]
+)
+def test_claims_that_a_crash_has_left(
+    root: Path, left: Sequence[int], moved: int, locks: bool
+) -> None:
+    """Only what they kept from its place is copied; without locks nobody knows, and all is."""
+    store = PosixStore(root, locks=locks)
+    hook = Copied()
+    store.disk.hooks.append(hook)
+    store.buckets.create("bucket", "alice")
+    upload = begin(store, "bucket", "k")
+    for number in left:
+        (upload_dir(root, upload) / f"claim.{number:05}").touch()
+    parts = put_parts(store, upload, b"1111", b"2222")
+    assert len(names(root, upload, "own")) == (1 in left)
+    assert finish(store, upload, parts) == b"11112222"
+    assert hook.bytes == (moved if locks else 8)
+    store.close()
+
+
+@pytest.mark.parametrize("then", ["fails", "goes on"])
+def test_a_claim_that_was_broken_may_be_made_again(
+    disk_store: PosixStore, root: Path, then: str
+) -> None:
     upload = begin(disk_store, "bucket", "k")
-    (upload_dir(root, upload) / "claim.00001").touch()
+    parts = put_parts(disk_store, upload, b"1111")
+    claim = upload_dir(root, upload) / "claim.00002"
+    claim.touch()
+    disk_store.disk.hooks.append(Fails("set_modified", errno.EIO))
+    with pytest.raises(Unavailable):
+        finish(disk_store, upload, parts)
+    assert not claim.exists()
+    parts.append(put_part(disk_store, "bucket", upload, 2, b"2222"))
+    assert names(root, upload, "own") == []
+    if then == "goes on":
+        parts = [parts[0], put_part(disk_store, "bucket", upload, 2, b"other")]
+        assert finish(disk_store, upload, parts) == b"1111other"
+    else:
+        assert finish(disk_store, upload, parts) == b"11112222"
+
+
+@pytest.mark.parametrize("where", ["before it is locked", "before it is removed"])
+def test_a_claim_whose_writer_comes_to_its_end(
+    disk_store: PosixStore, root: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a record by the time its lock is free: it stays, and what it wrote does too."""
+    upload = begin(disk_store, "bucket", "k")
     parts = put_parts(disk_store, upload, b"1111", b"2222")
+    writer = disk_store.uploads.write_part("bucket", "k", upload.upload_id, 3, 4)
+    writer.write([b"3333"])
+    real = claims._lock
+    stored: list[PartInfo] = []
+
+    def lock(directory: int, name: bytes, kind: str) -> int:
+        if where == "before it is locked":
+            stored.append(writer.commit(md5(b"3333")))
+        fd = real(directory, name, kind)
+        if where == "before it is removed":
+            assert fd < 0
+            stored.append(writer.commit(md5(b"3333")))
+        return fd
+
+    monkeypatch.setattr(claims, "_lock", lock)
+    disk_store.disk.hooks.append(Fails("set_modified", errno.EIO))
+    with pytest.raises(Unavailable):
+        finish(disk_store, upload, parts)
+    assert (upload_dir(root, upload) / "claim.00003").exists()
+    monkeypatch.undo()
+    put_part(disk_store, "bucket", upload, 3, b"????")
+    newest = put_part(disk_store, "bucket", upload, 3, b"3333")
+    assert newest.etag == stored[0].etag
+    assert finish(disk_store, upload, [*parts, newest]) == b"111122223333"
+
+
+@pytest.mark.parametrize("stolen", ["removed", "held", "no locks"])
+def test_a_writer_whose_claim_is_taken_before_it_is_locked(
+    disk_store: PosixStore, root: Path, stolen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    claim = upload_dir(root, upload) / "claim.00001"
+    real = lock_kinds.take
+
+    def take(kind: str, fd: int, exclusive: bool, offset: int = 0) -> bool:
+        if stolen == "held":
+            return False
+        if stolen == "no locks":
+            raise OSError(errno.ENOLCK, "no")
+        claim.unlink()
+        return real(kind, fd, exclusive, offset)
+
+    monkeypatch.setattr(lock_kinds, "take", take)
+    before = descriptors()
+    part = put_part(disk_store, "bucket", upload, 1, b"1111")
+    assert descriptors() == before
+    monkeypatch.undo()
     assert len(names(root, upload, "own")) == 1
-    assert finish(disk_store, upload, parts) == b"11112222"
+    assert claim.exists() is (stolen == "held")
+    assert finish(disk_store, upload, [part]) == b"1111"
 
 
 def test_a_seal_that_a_crash_has_left(disk_store: PosixStore, root: Path) -> None:
