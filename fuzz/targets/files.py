@@ -15,7 +15,9 @@ def _users(data: bytes) -> str:
     try:
         users = user_tables.users(toml_file.decode(data, "users.toml"))
     except toml_file.SettingError as error:
-        promise("top-secret" not in str(error), "a secret is not shown")
+        # Names of settings are shown, and a secret may stand in one: nobody can tell.
+        if data.count(b"top-secret") == data.count(b'secret_key = "top-secret"'):
+            promise("top-secret" not in str(error), "a secret is not shown")
         promise(error.where.startswith("users.toml"), "a fault has a place")
         return f"refused {error.key}"
     promise("top-secret" not in repr(users), "a secret is not shown")
