@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 _HELD_ELSEWHERE = frozenset((errno.EWOULDBLOCK, errno.EAGAIN))
@@ -22,15 +23,25 @@ def try_lock(fd: int, tries: int = 1) -> bool | None:
 
     :return: True: it is locked; False: somebody else holds the lock; None: there are no locks here.
     """
+    return patiently(lambda: _take(fd), tries)
+
+
+def _take(fd: int) -> bool | None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        return False if exc.errno in _HELD_ELSEWHERE else None
+    return True
+
+
+def patiently(take: Callable[[], bool | None], tries: int = _TRIES) -> bool | None:
+    """Try to take a lock until it is not held by somebody else; answers as :func:`try_lock`."""
     for left in reversed(range(tries)):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError as exc:
-            if exc.errno not in _HELD_ELSEWHERE:
-                return None
-            if left:
-                time.sleep(_PAUSE)
+        taken = take()
+        if taken is not False:
+            return taken
+        if left:
+            time.sleep(_PAUSE)
     return False
 
 

@@ -13,6 +13,7 @@ nobody holds the lock of is what a crash has left, and is broken; so is a claim 
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from s3daemon.store.interfaces import (
     Unavailable,
     UploadInfo,
 )
-from s3daemon.store.posix import claims, locks, private
+from s3daemon.store.posix import claims, private
 from s3daemon.store.posix.claims import Claim
 from s3daemon.store.posix.durable import Disk, facts
 from s3daemon.store.posix.upload_names import (
@@ -93,8 +94,10 @@ class PosixPartWriter:
             offset = self._stride * (self._number - 1) if self._claimed else 0
             self._written += self._disk.pwrite(self._fd, data, offset + self._written)
         except BaseException as exc:
-            self.abort()
-            self._explain(exc)
+            try:
+                self._explain(exc)
+            finally:
+                self.abort()
             raise
 
     @facts
@@ -168,7 +171,7 @@ class PosixPartWriter:
         :raises Busy: somebody completes it, which may fail, so that it stays.
         """
         upload = self._upload
-        if not locks.lock(upload.fd):
+        if not upload.lock(self._locks):
             if not upload.is_current():
                 raise NoSuchUpload(upload.upload_id)
             raise Busy("the upload is being completed")
@@ -178,7 +181,7 @@ class PosixPartWriter:
             with suppress(FileNotFoundError):
                 self._disk.unlink(SEALED, upload.fd)
         finally:
-            locks.unlock(upload.fd)
+            upload.unlock()
 
     def _take_claim(self) -> bool:
         claim = claims.take(self._disk, self._upload.fd, self._number, self._locks)
@@ -270,6 +273,14 @@ class PosixPartWriter:
                     self._disk.unlink(part.file, self._upload.fd)
 
     def _explain(self, exc: BaseException) -> None:
-        """An error of a directory that was removed means that the upload is gone."""
+        """An error of a directory that was removed means that the upload is gone.
+
+        Of what another node has removed, shared file systems say ESTALE (NFS, GlusterFS) or EBADF
+        (JuiceFS), of the names in it as of the open files.
+        """
         if isinstance(exc, FileNotFoundError):
             raise NoSuchUpload(self._upload.upload_id) from exc
+        if isinstance(exc, OSError) and exc.errno in (errno.ESTALE, errno.EBADF):
+            with suppress(OSError):
+                if not self._upload.is_current():
+                    raise NoSuchUpload(self._upload.upload_id) from exc

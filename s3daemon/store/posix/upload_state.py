@@ -12,7 +12,7 @@ from typing import Any
 
 from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadInfo
 from s3daemon.store.posix import lock_kinds, locks, private
-from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.durable import GONE, Disk
 from s3daemon.store.posix.packing import dump_acl, parse_acl
 from s3daemon.store.posix.paths import DIRECTORY
 from s3daemon.store.posix.upload_names import (
@@ -56,27 +56,41 @@ class UploadDir:
     def try_lock(self, kind: str) -> bool | None:
         """Lock the upload until it is closed; answers as :func:`locks.try_lock`.
 
-        The directory itself is locked.  NFS cannot do that, as it wants a descriptor that is open
-        for writing: there it is the state, by the lock that the probe has proved.
+        The directory itself is locked, and the state in it by the lock that the probe has proved.
+        NFS does not lock directories, as it wants a descriptor that is open for writing; FUSE lets
+        one lock them, and no other node hears of it.
 
-        :param kind: of that lock; "" for none.
+        :param kind: of the proved lock; "" for none.
         """
         taken = locks.try_lock(self.fd)
-        if taken is not None or not kind:
+        if taken is False or not kind:
             return taken
         try:
             fd = os.open(STATE, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.fd)
         except OSError:
-            return None  # there is nothing (any more) that could be completed
+            return taken  # there is nothing (any more) that could be completed
         try:
-            taken = lock_kinds.take(kind, fd, exclusive=True)
+            by_state = lock_kinds.take(kind, fd, exclusive=True)
         except OSError:
-            taken = None
-        if taken:
-            self._locked = fd
-        else:
             os.close(fd)
-        return taken
+            return taken
+        if by_state:
+            self._locked = fd
+            return True
+        os.close(fd)
+        locks.unlock(self.fd)
+        return False
+
+    def lock(self, kind: str) -> bool | None:
+        """The same, with some patience."""
+        return locks.patiently(lambda: self.try_lock(kind))
+
+    def unlock(self) -> None:
+        """Let go of the lock without closing the directory."""
+        fd, self._locked = self._locked, -1
+        if fd >= 0:
+            os.close(fd)
+        locks.unlock(self.fd)
 
     def __enter__(self) -> UploadDir:
         return self
@@ -93,9 +107,11 @@ class UploadDir:
         """Whether the upload still is: not aborted, completed, or gone with its bucket."""
         try:
             now = os.stat(self.path, dir_fd=self.bucket.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return os.path.samestat(now, os.fstat(self.fd))
+            return os.path.samestat(now, os.fstat(self.fd))
+        except OSError as exc:
+            if exc.errno in GONE:
+                return False
+            raise
 
     def has(self, name: bytes) -> bool:
         """Whether there is an entry of this name."""
