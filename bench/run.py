@@ -157,6 +157,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--keys", type=int, default=10000)
+    parser.add_argument("--workers", type=int, default=1, help="of both; default: %(default)s")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -167,9 +168,9 @@ def main() -> int:
         root = tmp / "root"
         root.mkdir()
         bench = Bench(tmp, args.seconds, args.connections, args.keys)
-        running.append(servers.gateway(root, tmp))
+        running.append(servers.gateway(root, tmp, workers=args.workers))
         bench.prepare(running[0])
-        limit = servers.nginx(root, tmp)
+        limit = servers.nginx(root, tmp, workers=args.workers)
         if limit is not None:
             running.append(limit)
         figures: dict[str, dict[str, list[dict]]] = {}

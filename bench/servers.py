@@ -14,7 +14,7 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 
 NGINX = """
-daemon off; worker_processes 1; pid {tmp}/nginx.pid; error_log {tmp}/error.log;
+daemon off; worker_processes {workers}; pid {tmp}/nginx.pid; error_log {tmp}/error.log;
 events {{ worker_connections 1024; }}
 http {{
   access_log {tmp}/access.log; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
@@ -112,22 +112,22 @@ def certificate(tmp: Path) -> None:
     (tmp / "tls.key").chmod(0o600)
 
 
-def gateway(root: Path, tmp: Path, *options: str, tls: bool = False) -> Server:
-    """The gateway of this checkout, one process, over ``root``; in mode simple unless told."""
+def gateway(root: Path, tmp: Path, *options: str, tls: bool = False, workers: int = 1) -> Server:
+    """The gateway of this checkout over ``root``; in mode simple unless told."""
     twistd = shutil.which("twistd", path=str(Path(sys.executable).parent)) or "twistd"
     port = free_port()
     kind = f"ssl:privateKey={tmp}/tls.key:certKey={tmp}/tls.pem" if tls else "tcp"
     command = [
         twistd, "--nodaemon", "--pidfile=", "s3gate", "--root", str(root),
         "--listen", f"{kind}:port={port}:interface=127.0.0.1:backlog=1024",
-        *(options or ("--auth", "simple")),
+        "--workers", str(workers), *(options or ("--auth", "simple")),
     ]  # fmt: skip
     name = "s3gate-tls" if tls else "s3gate"
     return Server(name, port, command, tmp / f"{name}.log", signed=True)
 
 
-def nginx(root: Path, tmp: Path, *, tls: bool = False) -> Server | None:
-    """nginx with one worker over the same files: the practical limit.  None where it is missing."""
+def nginx(root: Path, tmp: Path, *, tls: bool = False, workers: int = 1) -> Server | None:
+    """nginx over the same files: the practical limit.  None where it is missing."""
     binary = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if binary is None:
         return None
@@ -137,8 +137,9 @@ def nginx(root: Path, tmp: Path, *, tls: bool = False) -> Server | None:
     conf = tmp / f"{name}.conf"
     user = "user root;" if os.getuid() == 0 else ""
     more = NGINX_TLS.format(tmp=tmp) if tls else ""
+    ssl = " ssl" if tls else ""
     conf.write_text(
-        user + NGINX.format(tmp=tmp, port=port, root=root, ssl=" ssl" if tls else "", more=more)
+        user + NGINX.format(tmp=tmp, port=port, root=root, ssl=ssl, more=more, workers=workers)
     )
     command = [binary, "-c", str(conf), "-p", str(tmp)]
     return Server(name, port, command, tmp / f"{name}.log", signed=False)
