@@ -74,13 +74,17 @@ class Link(LineOnlyReceiver):
             self._log.warn("the supervisor is gone: finishing the requests under way")
             self._stop()
 
+    def ends(self) -> None:
+        """The worker stops, whoever wants it; the pipes will be closed."""
+        self._stopping = True
+
     def report(self, what: bytes) -> None:
         """Tell the supervisor."""
         transport: ITransport = self.transport  # type: ignore[assignment]
         transport.write(what + b"\n")
 
     def _stop(self) -> None:
-        self._stopping = True
+        self.ends()
         try:
             self._reactor.stop()
         except ReactorNotRunning:
@@ -107,6 +111,7 @@ def serve(start: orders.Start, rest: bytes, reactor: Any) -> None:
     link = Link(root, reactor)
     root.privilegedStartService()
     root.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", link.ends)
     reactor.addSystemEventTrigger("before", "shutdown", root.stopService)
     reactor.callWhenRunning(link.begin, rest)
     reactor.run()
@@ -143,6 +148,8 @@ def main() -> int:
     # Until there are handlers.  A terminal sends these to all processes of its group.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    # The supervisor gets this one too, and has all of them stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         start, rest = _first_order()
     except (EOFError, ValueError, TypeError, KeyError):

@@ -67,6 +67,14 @@ def test_the_end(order: bytes, linger: float) -> None:
     assert events == [], "expected"
 
 
+def test_one_that_ends_by_a_signal_does_not_blame_the_supervisor() -> None:
+    link, reactor, _, _ = linked()
+    link.ends()
+    with capturedLogs() as events:
+        link.connectionLost()
+    assert (events, reactor.stopped) == ([], 0)
+
+
 def test_without_a_supervisor_it_ends() -> None:
     link, reactor, _, _ = linked()
     with capturedLogs() as events:

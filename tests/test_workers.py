@@ -125,9 +125,12 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(tmp_path: Pat
             client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
             assert client.recv(100).startswith(b"HTTP/1.1 200")
 
-        running.process.send_signal(signal.SIGTERM)
+        # As a terminal does it: workers do not take it as their own.
+        for pid in (*running.workers.values(), running.process.pid):
+            os.kill(pid, signal.SIGINT)
         running.until("Server Shut Down")
-        assert running.process.wait() == -signal.SIGTERM
+        assert running.process.wait() == -signal.SIGINT
+        assert not any("the supervisor is gone" in line for line in running.seen)
         assert not any(map(_runs, running.workers.values()))
         assert not path.exists()
 
