@@ -70,6 +70,10 @@ class KeyLocks:
         self._root_fd = root_fd
         self.kind = kind
 
+    def __bool__(self) -> bool:
+        """Whether there are any: whether the probe has proved a kind."""
+        return bool(self._kind)
+
     def prepare(self) -> None:
         """Make the files, so that a full disk finds them there.  Without it they are made late.
 

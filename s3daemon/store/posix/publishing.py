@@ -8,13 +8,16 @@ Two rules about names keep two entries of one key apart.  A publisher takes the 
 a directory has it, and then removes a file of the escaped name that an earlier time has left; the
 other way round the natural name is a directory, so there is no file to remove.
 
-Who replaces something holds the lock of the key (:mod:`key_locks`).
+Who replaces something holds the lock of the key (:mod:`key_locks`), and so does who gives a name
+that another one of the key's wins over.  Who may only create holds it alone: between seeing that no
+form of the key is there and making one, nobody makes another that counts.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from contextlib import ExitStack
 
 from s3daemon.store.interfaces import Busy, Condition, NoSuchBucket, ObjectExists
 from s3daemon.store.posix import directories, locks
@@ -28,7 +31,7 @@ from s3daemon.store.posix.drafts import (
     unlink_object,
 )
 from s3daemon.store.posix.names import needs_record
-from s3daemon.store.posix.paths import Place, file_forms
+from s3daemon.store.posix.paths import Place, dir_forms, file_forms
 from s3daemon.store.posix.resolving import is_folder_key, is_taken
 from s3daemon.store.posix.swapping import swap
 from s3daemon.store.posix.volume import Bucket, Volume
@@ -58,28 +61,44 @@ def publish(
     :raises OSError:
     """
     create_only = condition.create_only
-    if create_only and is_taken(volume, bucket, segments):
-        raise ObjectExists("the key is taken")
-    for _ in range(TRIES):
-        made: tuple[Place, ...] = ()
-        try:
-            directory = directories.make(volume, bucket, segments[:-1])
-            made = directory.made
+    with ExitStack() as held:
+        plain = not (create_only or condition.compares)
+        if condition.compares or (create_only and volume.locks):
+            held.enter_context(volume.locks.exclusive(bucket.place, segments))
+        if create_only and is_taken(volume, bucket, segments):
+            raise ObjectExists("the key is taken")
+        for _ in range(TRIES):
+            made: tuple[Place, ...] = ()
             try:
-                if create_only and is_folder_key(segments):
-                    _check_folder(volume, bucket, directory.fd)
-                _place(volume, bucket, directory.fd, segments, draft, condition)
-                made = ()
-                directories.sync(volume, bucket, directory)
-                return
+                directory = directories.make(volume, bucket, segments[:-1])
+                made = directory.made
+                try:
+                    if plain and directory.place != _natural(segments[:-1]):
+                        # Whether it has to be this directory is to be seen under the lock, for who
+                        # creates the key may find that it need not.
+                        plain = False
+                        held.enter_context(volume.locks.shared(bucket.place, segments))
+                        continue
+                    if create_only and is_folder_key(segments):
+                        _check_folder(volume, bucket, directory.fd)
+                    _place(volume, bucket, directory.fd, segments, draft, condition)
+                    made = ()
+                    held.close()  # syncing it may take long
+                    directories.sync(volume, bucket, directory)
+                    return
+                finally:
+                    directory.close()
+            except FileNotFoundError:
+                if not volume.is_current(bucket):
+                    raise NoSuchBucket(bucket.name) from None
             finally:
-                directory.close()
-        except FileNotFoundError:
-            if not volume.is_current(bucket):
-                raise NoSuchBucket(bucket.name) from None
-        finally:
-            directories.unmake(volume, bucket, made)
+                directories.unmake(volume, bucket, made)
     raise Busy("the directories of the key were removed again and again")
+
+
+def _natural(segments: Place) -> Place:
+    """The place of a directory that wins over all its others."""
+    return tuple(dir_forms(segment)[0] for segment in segments)
 
 
 def _place(
@@ -90,7 +109,8 @@ def _place(
     draft: Draft,
     condition: Condition,
 ) -> None:
-    """Give the draft the name of the key in its directory."""
+    """Give the draft the name of the key in its directory; where there is a condition, the lock of
+    the key is held."""
     if condition.compares:
         swap(volume, bucket, dir_fd, segments, draft, condition)
         return

@@ -93,16 +93,17 @@ def swap(
 ) -> None:
     """Give the draft the name of the key in its directory, if the condition holds then.
 
+    The lock of the key is the caller's, exclusively, and the directory is where the key belongs
+    since the caller has it.
+
     :raises ObjectExists, NoSuchKey, ConditionFailed: it does not.
     :raises ConditionConflict: others are writing the key all the while.
-    :raises ConditionUnsupported: there are no locks here.
     :raises FileNotFoundError: the directory was removed.
     """
-    with volume.locks.exclusive(bucket.place, segments):
-        for _ in range(TRIES):
-            current = judge(volume, bucket, segments, condition)
-            if _place(volume, bucket, dir_fd, file_forms(segments[-1]), draft, current):
-                return
+    for _ in range(TRIES):
+        current = judge(volume, bucket, segments, condition)
+        if _place(volume, bucket, dir_fd, file_forms(segments[-1]), draft, current):
+            return
     raise ConditionConflict("the object was replaced again and again")
 
 

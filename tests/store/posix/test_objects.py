@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.memory import MemoryStore
 from s3daemon.store.posix import directories, locks, metadata, resolving, syscalls
+from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, Trace, descriptors, tree
 from tests.store.tools import content, copy, get, listed, md5, put
@@ -583,27 +584,36 @@ def test_directories_that_go_again_and_again(root: Path, disk_store: PosixStore)
     assert tree(bucket_path(root)) == set()
 
 
-def test_two_creators(root: Path, disk_store: PosixStore) -> None:
-    other = PosixStore(root)
-    meanwhile(disk_store, "link_fd", lambda: put(other, "bucket", "k", b"first", create_only=True))
+@pytest.fixture
+def lockless(root: Path) -> Iterator[PosixStore]:
+    """A store with a bucket, where no lock between processes is proved."""
+    store = PosixStore(root, known=attrs.evolve(probe(root), locks=""))
+    store.buckets.create("bucket", "alice")
+    yield store
+    store.close()
+
+
+def test_two_creators(root: Path, lockless: PosixStore) -> None:
+    other = PosixStore(root, known=lockless.probe)
+    meanwhile(lockless, "link_fd", lambda: put(other, "bucket", "k", b"first", create_only=True))
     with pytest.raises(ObjectExists):
-        put(disk_store, "bucket", "k", b"second", create_only=True)
+        put(lockless, "bucket", "k", b"second", create_only=True)
     assert content(other, "bucket", "k") == b"first"
     other.close()
 
 
-def test_two_creators_and_a_directory(root: Path, disk_store: PosixStore) -> None:
+def test_two_creators_and_a_directory(root: Path, lockless: PosixStore) -> None:
     """The first takes the escaped name, as a directory has the natural one for a moment."""
-    other = PosixStore(root)
+    other = PosixStore(root, known=lockless.probe)
 
     def first() -> None:
         put(other, "bucket", "k/x", b"1")
         put(other, "bucket", "k", b"first", create_only=True)
         other.objects.delete("bucket", "k/x")
 
-    meanwhile(disk_store, "link_fd", first)
+    meanwhile(lockless, "link_fd", first)
     with pytest.raises(ObjectExists):
-        put(disk_store, "bucket", "k", b"second", create_only=True)
+        put(lockless, "bucket", "k", b"second", create_only=True)
     assert content(other, "bucket", "k") == b"first"
     assert tree(bucket_path(root)) == {".s3gate%f+k"}
     put(other, "bucket", "k", b"third")
@@ -612,18 +622,18 @@ def test_two_creators_and_a_directory(root: Path, disk_store: PosixStore) -> Non
 
 
 @pytest.mark.parametrize("data", [b"", b"1"])
-def test_two_creators_of_a_folder(root: Path, disk_store: PosixStore, data: bytes) -> None:
-    other = PosixStore(root)
+def test_two_creators_of_a_folder(root: Path, lockless: PosixStore, data: bytes) -> None:
+    other = PosixStore(root, known=lockless.probe)
     put(other, "bucket", "d/x", b"1")
     change = "open_temp" if data else "set_xattr"
-    meanwhile(disk_store, change, lambda: put(other, "bucket", "d/", b"first", create_only=True))
+    meanwhile(lockless, change, lambda: put(other, "bucket", "d/", b"first", create_only=True))
     if data:
         with pytest.raises(ObjectExists):
-            put(disk_store, "bucket", "d/", data, create_only=True)
+            put(lockless, "bucket", "d/", data, create_only=True)
         assert content(other, "bucket", "d/") == b"first"
     else:
         # The folder is locked from its check on: the other one had to take the way of a file.
-        put(disk_store, "bucket", "d/", data, create_only=True)
+        put(lockless, "bucket", "d/", data, create_only=True)
     other.close()
 
 
