@@ -122,7 +122,8 @@ class IReader(Interface):
     def read(offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer only at the end of the content.
 
-        :raises Replaced: not any more: another node has replaced or removed the object.
+        :raises Replaced: not any more: another node has replaced or removed the object, or another
+            program has written into it.
         :raises Unavailable: the bytes cannot be read.
         """
 
@@ -261,6 +262,7 @@ class IObjects(Interface):
         the same key; the source's reader stays the caller's to close.  The condition is on the
         target.
 
+        :raises Busy: another program is writing into the source: a copy would be a mix.
         :raises ObjectExists, NoSuchKey, ConditionFailed, ConditionConflict: as of a commit.
         :raises ConditionUnsupported:
         """

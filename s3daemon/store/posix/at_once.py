@@ -29,7 +29,7 @@ from s3daemon.store.posix import syscalls
 from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.paths import READ, bucket_place, is_plain
-from s3daemon.store.posix.reader import PosixReader
+from s3daemon.store.posix.reader import PosixReader, was_rewritten
 from s3daemon.store.posix.volume import Volume
 
 _KNOWN = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS | syscalls.RESOLVE_CACHED
@@ -104,7 +104,7 @@ class AtOnceReader(PosixReader):
             count = os.preadv(self._fd, [buffer], offset, os.RWF_NOWAIT)
         except OSError:
             raise WouldBlock from None
-        if count != size:
+        if count != size or was_rewritten(self.info, os.fstat(self._fd)):
             raise WouldBlock
         return bytes(buffer)
 

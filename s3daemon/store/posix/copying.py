@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 
-from s3daemon.store.interfaces import Checksum, IReader
+from s3daemon.store.interfaces import Busy, Checksum, IReader
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.reader import was_rewritten
 from s3daemon.wire import checksums
 from s3daemon.wire.checksums import Hasher
 
@@ -29,8 +30,11 @@ def copy_into(
     if source_fd is None:
         _copy_through(disk, source, fd)
     else:
-        disk.copy(source_fd, fd, source.info.size)
-        if _is_unchanged(source, source_fd):
+        copied = disk.copy(source_fd, fd, source.info.size)
+        st = os.fstat(source_fd)
+        if copied != source.info.size or was_rewritten(source.info, st):
+            raise Busy("another program is writing into the source of the copy; try again")
+        if st.st_size == source.info.size:
             etag = source.info.etag if is_md5(source.info.etag) else None
             checksum = _of_whole(source.info.checksum, algorithm)
     md5 = hashlib.md5(usedforsecurity=False) if etag is None else None
@@ -76,8 +80,3 @@ def _copy_through(disk: Disk, source: IReader, fd: int) -> None:
     while data := source.read(offset, _STEP):
         disk.write(fd, [data])
         offset += len(data)
-
-
-def _is_unchanged(source: IReader, fd: int) -> bool:
-    st = os.fstat(fd)
-    return (st.st_size, st.st_mtime_ns) == (source.info.size, source.info.modified_ns)

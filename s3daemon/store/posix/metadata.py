@@ -183,6 +183,11 @@ def _part_checksums(record: Record) -> tuple[str, ...]:
     return tuple(text[at : at + length] for at in range(0, len(text), length))
 
 
+def is_token(etag: str) -> bool:
+    """Whether an ETag is made of what the file system says, and not of the content."""
+    return etag.count("-") == 2
+
+
 def _token(st: os.stat_result) -> str:
     return f"{st.st_mtime_ns:x}-{st.st_size:x}-{st.st_ino:x}"
 

@@ -7,7 +7,18 @@ import os
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import IReader, ObjectInfo, Replaced
+from s3daemon.store.posix import metadata
 from s3daemon.store.posix.durable import GONE, fact
+
+
+def was_rewritten(info: ObjectInfo, st: os.stat_result) -> bool:
+    """Whether a file was written into since its facts were taken.
+
+    One that is not as S3 has put it, and so has no ETag of its own, may have grown: logs do.
+    """
+    if st.st_size > info.size and metadata.is_token(info.etag):
+        return False
+    return (st.st_size, st.st_mtime_ns) != (info.size, info.modified_ns)
 
 
 @implementer(IReader)
@@ -30,19 +41,23 @@ class PosixReader:
     def read(self, offset: int, size: int) -> bytes:
         """See :meth:`IReader.read`.
 
-        What another program appends meanwhile is not part of this version.
+        What another program writes into the file, or cuts off, makes it another version, which the
+        facts do not speak of.
         """
         try:
-            return self._read(offset, size)
+            size = min(size, self.info.size - offset)
+            if size <= 0:
+                return b""
+            data = self._read(offset, size)
+            if len(data) < size or was_rewritten(self.info, os.fstat(self._fd)):
+                raise Replaced("another program is writing into the file")
+            return data
         except OSError as exc:
             if exc.errno in GONE:
                 raise Replaced(f"another node has replaced or removed it: {exc}") from exc
             raise fact(exc) from exc
 
     def _read(self, offset: int, size: int) -> bytes:
-        size = min(size, self.info.size - offset)
-        if size <= 0:
-            return b""
         data = os.pread(self._fd, size, offset)
         if len(data) == size:
             return data

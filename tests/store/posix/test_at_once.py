@@ -175,3 +175,19 @@ def test_cold_bytes_are_left_to_a_thread(tmp_path: Path) -> None:
     reader.close()
     store.close()
     assert md5(b"y" * 65536) == info.etag
+
+
+@pytest.mark.parametrize("size", [3, 7, 9])
+def test_a_file_that_is_written_into_is_read_by_a_thread(
+    store: PosixStore, at_once: IAtOnce, tmp_path: Path, size: int
+) -> None:
+    """It is another version, and a mix of both for a moment."""
+    put(store, "bucket", "key", b"content")
+    know(store, "key")
+    reader = at_once.objects.open("bucket", "key")
+    assert reader.read(0, 7) == b"content"
+    (tmp_path / "bucket" / "key").write_bytes(b"CONTENT AND MORE"[:size])
+    os.utime(tmp_path / "bucket" / "key", ns=(1, 1))
+    with pytest.raises(WouldBlock):
+        reader.read(0, 7)
+    reader.close()
