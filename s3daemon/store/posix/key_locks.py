@@ -72,7 +72,7 @@ class KeyLocks:
 
     def __bool__(self) -> bool:
         """Whether there are any: whether the probe has proved a kind."""
-        return bool(self._kind)
+        return bool(self.kind)
 
     def prepare(self) -> None:
         """Make the files, so that a full disk finds them there.  Without it they are made late.
