@@ -24,11 +24,12 @@ from s3daemon.wire.target import split
 
 #: Query names that select a sub-resource, and so are signed by their name alone ...
 _SIGNED_BY_NAME = (
-    "abac accelerate acl analytics attributes cors delete encryption intelligent-tiering "
-    "inventory legal-hold lifecycle location logging metadataConfiguration "
-    "metadataInventoryTable metadataJournalTable metadataTable metrics notification object- "
-    "lock ownershipControls policy policyStatus publicAccessBlock replication requestPayment "
-    "restore retention select tagging torrent uploads versioning versions website"
+    "abac accelerate acl analytics annotation attributes cors delete encryption "
+    "intelligent-tiering inventory legal-hold lifecycle location logging metadataAnnotationTable "
+    "metadataConfiguration metadataInventoryTable metadataJournalTable metadataTable metrics "
+    "notification object-lock ownershipControls policy policyStatus publicAccessBlock "
+    "renameObject replication requestPayment restore retention select session tagging torrent "
+    "uploads versioning versions website"
 )
 #: ... and those that are signed with their decoded value.
 _SIGNED_WITH_VALUE = (
@@ -38,6 +39,8 @@ _SIGNED_WITH_VALUE = (
 )
 _NAMED = frozenset(_SIGNED_BY_NAME.split())
 _VALUED = frozenset(_SIGNED_WITH_VALUE.split())
+#: All of them.
+SIGNED = _NAMED | _VALUED
 _EXPIRES = re.compile("[+-]?[0-9]{1,18}")
 
 

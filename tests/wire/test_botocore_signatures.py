@@ -38,6 +38,10 @@ QUERIES = st.dictionaries(
     NAMES,
     max_size=4,
 ).filter(lambda query: not query.keys() & {"Signature", "AWSAccessKeyId", "Expires"})
+#: Sub-resources that came after version 2: they are signed here, lest a URL that was signed for one
+#: be used for another, and botocore leaves them out.
+LATER = sigv2.SIGNED.difference(botocore.auth.HmacV1Auth.QSAOfInterest)
+OLD_QUERIES = QUERIES.filter(lambda query: not query.keys() & LATER)
 FIELDS = st.dictionaries(
     st.sampled_from(
         [
@@ -126,7 +130,7 @@ def test_queries_of_version_4(method, host, base, key, query):
         verify_v4(request, "another")
 
 
-@given(METHODS, HOSTS, KEYS, QUERIES, FIELDS)
+@given(METHODS, HOSTS, KEYS, OLD_QUERIES, FIELDS)
 def test_headers_of_version_2(method, host, key, query, fields):
     request = request_of(method, host, "", key, query, fields)
     botocore.auth.HmacV1Auth(CREDENTIALS).add_auth(request)
@@ -135,7 +139,7 @@ def test_headers_of_version_2(method, host, key, query, fields):
         verify_v2(request, "another")
 
 
-@given(METHODS, HOSTS, KEYS, QUERIES)
+@given(METHODS, HOSTS, KEYS, OLD_QUERIES)
 def test_queries_of_version_2(method, host, key, query):
     request = request_of(method, host, "", key, query, {}, b"")
     botocore.auth.HmacV1QueryAuth(CREDENTIALS, expires=60).add_auth(request)

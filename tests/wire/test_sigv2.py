@@ -8,8 +8,10 @@ from s3daemon.wire import errors, sigv2
 from s3daemon.wire.authorization import parse_claim
 from s3daemon.wire.claim import AccessClaim
 from s3daemon.wire.message import Personality, S3Request
+from s3daemon.wire.operations import OPERATIONS
 from s3daemon.wire.request_time import check_time
 from s3daemon.wire.target import Endpoint, request_from
+from s3daemon.wire.unsupported import UNSUPPORTED
 
 ENDPOINTS = [Endpoint("", Personality.AWS), Endpoint("/api/v1/s3", Personality.ALLUXIO)]
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -211,3 +213,9 @@ def test_what_a_refusal_shows():
         "SignatureProvided": "bogus",
         "StringToSignBytes": string.encode().hex(" "),
     }
+
+
+def test_every_sub_resource_is_signed() -> None:
+    """Else a URL that was signed for an object would be good for what is kept beside it, too."""
+    here = {name.partition("=")[0] for row in OPERATIONS for name in row.required}
+    assert (here | UNSUPPORTED) - {"list-type"} <= sigv2.SIGNED
