@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 TWISTD = "from twisted.scripts.twistd import run; run()"
@@ -82,12 +84,17 @@ def daemon(root: Path, *arguments: str, twistd: Sequence[str] = ()) -> Iterator[
             process.kill()
 
 
+@pytest.mark.timeout(300)
 def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(tmp_path: Path) -> None:
     users, path = tmp_path / "users.toml", tmp_path / "socket"
     users.touch(mode=0o600)
     users.write_text('[[user]]\nname = "alice"\n')
     unix = f"--listen=unix:{path}:mode=600"
-    with daemon(tmp_path / "root", f"--credentials={users}", unix) as running:
+    settings = tmp_path / "s3gate.toml"
+    settings.write_text('[server]\ndrain = "2s"\n')
+    with daemon(
+        tmp_path / "root", f"--config={settings}", f"--credentials={users}", unix
+    ) as running:
         assert running.ask("PUT", "/buck") == (200, b"")
         line = running.until("operation=CreateBucket")
         assert re.search(r"Z info s3daemon.access worker=[12] request_id=[0-9A-F]{16} ", line)
@@ -142,8 +149,9 @@ def _who_has(connection: socket.socket, workers: dict[str, int]) -> str:
     (inode,) = [row.split()[9] for row in table if row.split()[2].endswith(ours)]
     for number, pid in workers.items():
         for fd in Path(f"/proc/{pid}/fd").iterdir():
-            if os.readlink(fd) == f"socket:[{inode}]":
-                return number
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if os.readlink(fd) == f"socket:[{inode}]":
+                    return number
     raise AssertionError(workers)
 
 

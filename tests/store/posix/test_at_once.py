@@ -185,7 +185,11 @@ def test_a_file_that_is_written_into_is_read_by_a_thread(
     put(store, "bucket", "key", b"content")
     know(store, "key")
     reader = at_once.objects.open("bucket", "key")
-    assert reader.read(0, 7) == b"content"
+    try:
+        assert reader.read(0, 7) == b"content"
+    except WouldBlock:
+        reader.close()
+        pytest.skip("this file system does not read from its cache alone (RWF_NOWAIT)")
     (tmp_path / "bucket" / "key").write_bytes(b"CONTENT AND MORE"[:size])
     os.utime(tmp_path / "bucket" / "key", ns=(1, 1))
     with pytest.raises(WouldBlock):
