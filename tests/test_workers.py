@@ -65,6 +65,11 @@ class Daemon:
         return found
 
 
+def _hear_interrupts() -> None:
+    """A shell without job control starts what is in the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def daemon(root: Path, *arguments: str, twistd: Sequence[str] = ()) -> Iterator[Daemon]:
     root.mkdir()
@@ -74,7 +79,12 @@ def daemon(root: Path, *arguments: str, twistd: Sequence[str] = ()) -> Iterator[
         *arguments,
     ]  # fmt: skip
     with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=_hear_interrupts,
     ) as process:
         running = Daemon(process)
         try:
