@@ -16,6 +16,11 @@ from s3daemon.store.posix.names import PRIVATE_DIR
 #: The longest value that the kernel passes on (XATTR_SIZE_MAX, limits.h).
 XATTR_MAX = 65536
 
+#: Where what S3 knows of an object is kept: in extended attributes, or, where there are none, in
+#: files of the gateway's own.
+XATTR = "xattr"
+SIDECAR = "sidecar"
+
 #: What the last probe of a root found, so that it can be served when it is full.
 _RECORD = PRIVATE_DIR + b"/probe.json"
 
@@ -36,6 +41,7 @@ class Probe:
     :ivar case_folding: names that differ only in case are one name here.
     :ivar locks: the kind of lock that holds between processes, of
         :mod:`s3daemon.store.posix.lock_kinds`; "" where none does.
+    :ivar metadata: where records are kept: :data:`XATTR` or :data:`SIDECAR`.
     """
 
     xattr_bytes: int
@@ -49,6 +55,7 @@ class Probe:
     name_bytes: int
     case_folding: bool
     locks: str = ""
+    metadata: str = XATTR
 
     @property
     def spills(self) -> bool:
@@ -98,8 +105,9 @@ def recorded(root_fd: int) -> Probe | None:
         known = Probe(**json.loads(raw))
     except (ValueError, TypeError):
         return None
-    *facts, locks = attrs.astuple(known)
-    whole = all(isinstance(value, int) for value in facts) and locks in ("", *KINDS)
+    *facts, locks, metadata = attrs.astuple(known)
+    whole = all(isinstance(value, int) for value in facts)
+    whole = whole and locks in ("", *KINDS) and metadata in (XATTR, SIDECAR)
     return known if whole else None
 
 

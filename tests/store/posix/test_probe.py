@@ -18,7 +18,7 @@ import pytest
 from s3daemon.store.posix import lock_kinds, lock_proof, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.probe import ProbeError, probe
-from s3daemon.store.posix.probed import Probe, recorded
+from s3daemon.store.posix.probed import SIDECAR, Probe, recorded
 from tests.store.posix.disks import descriptors, tree
 
 
@@ -367,4 +367,8 @@ def test_a_record_of_before(tmp_path: Path) -> None:
     assert recorded(fd) == attrs.evolve(found, locks="")
     path.write_text(json.dumps({**fields, "locks": "hope"}))
     assert recorded(fd) is None
+    path.write_text(json.dumps({**fields, "metadata": "elsewhere"}))
+    assert recorded(fd) is None
+    path.write_text(json.dumps({**fields, "metadata": SIDECAR}))
+    assert recorded(fd) == attrs.evolve(found, locks="", metadata=SIDECAR)
     os.close(fd)
