@@ -54,6 +54,7 @@ from s3daemon.ops.notifying import Notify
 from s3daemon.ops.readiness import RootCheck
 from s3daemon.ops.root import Root
 from s3daemon.ops.signals import Signals
+from s3daemon.ops.watchdog import Watchdog
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.aside import Aside
@@ -166,6 +167,8 @@ def build(
         hang_up.notify = Notify.of(environ)
         children.append(("listeners", listeners))
         children.append(("alone", Alone(hang_up.notify, reactor, Signals(reactor))))
+        if (watchdog := Watchdog.of(hang_up.notify, reactor, environ)) is not None:
+            children.append(("watchdog", watchdog))
     else:
         listeners.adopt(inherited)
         children.append(("listeners", listeners))

@@ -6,6 +6,7 @@ sockets that listen already from 4 on; it reports on 3.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import socket
@@ -56,7 +57,9 @@ class Link(LineOnlyReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """An order."""
-        if line == orders.RELOAD:
+        if line == orders.PING:
+            self.report(orders.PONG)
+        elif line == orders.RELOAD:
             hang_up = self._root.getServiceNamed("hang-up")
             assert isinstance(hang_up, HangUp)
             gatherResults(hang_up.reload()).addCallback(lambda _: self.report(orders.RELOADED))
@@ -97,6 +100,8 @@ def serve(start: orders.Start, rest: bytes, reactor: Any) -> None:
     :param rest: orders that came with the first one.
     :raises CannotStart, ProbeError, SettingError: it cannot.
     """
+    # A worker that hangs is aborted, and says where.
+    faulthandler.enable()
     # Paths in what the supervisor sends are absolute.
     given = config.from_document(decode(start.settings.encode(), "settings"), Path("/"))
     settings = config.freeze(given)

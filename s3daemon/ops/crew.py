@@ -33,6 +33,9 @@ class ISupervisor(Protocol):
     def reloaded(self, worker: Worker) -> None:
         """It has read again what may change."""
 
+    def beats(self, worker: Worker) -> None:
+        """Its event loop turns."""
+
     def ended(self, worker: Worker, how: str) -> None:
         """Its process is gone."""
 
@@ -64,11 +67,18 @@ class Worker(ProcessProtocol):
             with suppress(KeyError):  # it has closed its end, and will be gone in a moment
                 transport.writeToChild(orders.ORDERS, what + b"\n")
 
+    def abort(self) -> None:
+        """End it, and have it write where each of its threads stands, as far as it can."""
+        self._signal("ABRT")
+
     def kill(self) -> None:
         """End it now."""
+        self._signal("KILL")
+
+    def _signal(self, name: str) -> None:
         transport: Any = self.transport
         try:
-            transport.signalProcess("KILL")
+            transport.signalProcess(name)
         except ProcessExitedAlready:
             return
 
@@ -113,6 +123,8 @@ class Worker(ProcessProtocol):
             self._supervisor.ready(self)
         elif line == orders.RELOADED:
             self._supervisor.reloaded(self)
+        elif line == orders.PONG:
+            self._supervisor.beats(self)
         elif line.startswith(orders.FAILED):
             self.problem = line.removeprefix(orders.FAILED).decode("utf-8", "replace")
 

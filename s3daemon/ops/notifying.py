@@ -48,6 +48,10 @@ class Notify:
         """A line for people."""
         self._send(f"STATUS={status}".encode())
 
+    def alive(self) -> None:
+        """The event loop turns."""
+        self._send(b"WATCHDOG=1")
+
     def reloading(self) -> None:
         """Something is being read again; :meth:`ready` follows."""
         now = int(self._monotonic() * 1_000_000)

@@ -26,10 +26,15 @@ LINGER = 5.0
 #: The daemon ends.
 STOP = b"stop"
 
-#: Reports: it accepts; it has read again what may change; it cannot start, and why.
+#: Say that the event loop turns.
+PING = b"ping"
+
+#: Reports: it accepts; it has read again what may change; it cannot start, and why;
+#: its event loop turns.
 READY = b"ready"
 RELOADED = b"reloaded"
 FAILED = b"failed "
+PONG = b"pong"
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ from s3daemon.ops.sharing import for_one_of, workers_of
 from s3daemon.ops.signals import Signals
 from s3daemon.ops.slots import CannotChange, Plan
 from s3daemon.ops.supervisor import Supervisor
+from s3daemon.ops.watchdog import Watchdog
 from s3daemon.store.posix.probe import probe
 from s3daemon.toml_file import SettingError
 
@@ -56,17 +57,21 @@ def build(
         return _plan(_changed(config, reload), own_log, reactor)
 
     root = kind()
+    notify = Notify.of(environ)
     supervisor = Supervisor(
         reactor,
         places,
         _plan(config, own_log, reactor),
         renew,
         fail,
-        Notify.of(environ),
+        notify,
         Signals(reactor),
     )
     supervisor.setName("supervisor")
     supervisor.setServiceParent(root)
+    if (watchdog := Watchdog.of(notify, reactor, environ)) is not None:
+        watchdog.setName("watchdog")
+        watchdog.setServiceParent(root)
     return root
 
 

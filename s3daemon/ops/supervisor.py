@@ -26,6 +26,7 @@ from s3daemon.ops.crew import Worker
 from s3daemon.ops.listening import Place, announce
 from s3daemon.ops.notifying import Notify
 from s3daemon.ops.opening import open_port
+from s3daemon.ops.pulse import Pulse
 from s3daemon.ops.signals import Signals
 from s3daemon.ops.slots import CannotChange, Plan, Slot
 
@@ -57,6 +58,7 @@ class Supervisor(Service):
     fail: Callable[[], None]
     _notify: Notify
     _signals: Signals
+    _pulse: Pulse = attrs.field(init=False)
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _slots: dict[int, Slot] = attrs.field(factory=dict)
     _leaving: dict[Worker, IDelayedCall] = attrs.field(factory=dict)
@@ -68,6 +70,9 @@ class Supervisor(Service):
     _kill: IDelayedCall | None = None
     _failed: bool = False
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.supervisor"))
+
+    def __attrs_post_init__(self) -> None:
+        self._pulse = Pulse(self._serving, self._reactor)
 
     # -- Service -------------------------------------------------------------------------------
 
@@ -88,11 +93,13 @@ class Supervisor(Service):
         Service.startService(self)
         self._signals.take({signal.SIGHUP: self.reload, signal.SIGUSR2: self.roll})
         self._reactor.callWhenRunning(self._begin)
+        self._pulse.start()
 
     def stopService(self) -> Deferred[None]:
         """Close the ports, have all workers finish; fires when the last one is gone."""
         Service.stopService(self)
         self._signals.give_back()
+        self._pulse.stop()
         self._notify.stopping()
         self._rolling = []
         ports, self._ports = self._ports, []
@@ -212,6 +219,10 @@ class Supervisor(Service):
         self._reading.discard(worker)
         self._look_whether_all_have_read()
 
+    def beats(self, worker: Worker) -> None:
+        """Its event loop turns."""
+        self._pulse.beats(worker)
+
     def ended(self, worker: Worker, how: str) -> None:
         """Its process is gone."""
         if (late := self._leaving.pop(worker, None)) is not None and late.active():
@@ -282,6 +293,11 @@ class Supervisor(Service):
         """All processes there are."""
         of_slots = [who for slot in self._slots.values() for who in (slot.current, slot.coming)]
         return [worker for worker in of_slots if worker is not None] + list(self._leaving)
+
+    def _serving(self) -> list[Worker]:
+        """Those that should be able to answer."""
+        of_slots = [slot.current for slot in self._slots.values()]
+        return [worker for worker in of_slots if worker is not None and worker.serves]
 
     def _fail(self) -> None:
         if not self._failed:

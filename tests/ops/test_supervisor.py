@@ -18,6 +18,7 @@ from s3daemon.ops import orders
 from s3daemon.ops.crew import Worker
 from s3daemon.ops.listening import Place
 from s3daemon.ops.notifying import Notify
+from s3daemon.ops.pulse import EVERY, PATIENCE
 from s3daemon.ops.signals import Signals
 from s3daemon.ops.slots import AGAIN, AGAIN_AT_MOST, SOON, STEADY, CannotChange, Plan
 from s3daemon.ops.supervisor import BEYOND, Supervisor
@@ -33,11 +34,15 @@ class Process:
     pid: int
     plan: str
     told: list[str] = attrs.field(factory=list)
+    asked: int = 0
     signals: list[str] = attrs.field(factory=list)
 
     def writeToChild(self, childFD: int, data: bytes) -> None:
         assert childFD == orders.ORDERS
-        self.told += data.decode().splitlines()
+        if data == orders.PING + b"\n":
+            self.asked += 1
+        else:
+            self.told += data.decode().splitlines()
 
     def signalProcess(self, name: str) -> None:
         self.signals.append(name)
@@ -196,6 +201,25 @@ def test_the_supervisor_itself_accepts_nothing() -> None:
 
 
 # ---------------------------------------------------------------- replacing
+
+
+def test_a_worker_that_hangs_is_ended() -> None:
+    daemon = running()
+    for _ in range(PATIENCE + 1):
+        daemon.reactor.advance(EVERY)
+        daemon.processes[0].reports(orders.PONG)
+    assert [process.signals for process in daemon.processes] == [[], ["ABRT"]]
+    daemon.processes[1].ends(6)
+    daemon.reactor.advance(EVERY)
+    assert (len(daemon.processes), daemon.last.worker.number) == (3, 2)
+    assert daemon.last.asked == 0, "it only starts"
+
+
+def test_who_finishes_is_not_asked() -> None:
+    daemon = running()
+    daemon.supervisor.stopService()
+    daemon.reactor.advance(EVERY)
+    assert [process.asked for process in daemon.processes] == [0, 0]
 
 
 def test_a_worker_that_dies_is_replaced_at_once() -> None:
