@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import attrs
 
@@ -17,6 +17,7 @@ from s3daemon import config_kinds as kinds
 from s3daemon.auth.sources import CREDENTIAL
 from s3daemon.config_kinds import Kind, option
 from s3daemon.config_listen import LISTEN, absolute, parse
+from s3daemon.store.levels import LEVELS, Durability
 from s3daemon.toml_file import Document, SettingError, decode, nearest
 from s3daemon.wire.forwarded import Networks
 from s3daemon.wire.message import Personality
@@ -113,8 +114,9 @@ class Store:
     """Where and how objects are kept.
 
     :ivar root: the directory whose sub-directories are the buckets; absolute, once it is set.
-    :ivar durability: ``strict``: an answer means that the data survive a power cut; ``relaxed``:
-        that they survive the end of this process.
+    :ivar durability: of buckets that have no level of their own.  ``strict``: an answer means that
+        the data survive a power cut; ``data``: one may lose the newest changes, but damages
+        nothing; ``relaxed``: they survive the end of this process.
     :ivar multipart_expiry: seconds after which an upload that nobody goes on with is forgotten;
         0 for never.
     :ivar sweep_interval: seconds between two looks for such uploads.
@@ -123,7 +125,7 @@ class Store:
     """
 
     root: Path = option(kinds.path("a path of a directory"), Path())
-    durability: str = option(kinds.choice("strict", "relaxed"), "strict")
+    durability: str = option(kinds.choice(*LEVELS), "strict")
     multipart_expiry: float = option(kinds.duration(60, 3650 * 86400, zero="never"), 7 * 86400.0)
     sweep_interval: float = option(kinds.duration(1, 7 * 86400), 3600.0)
     locks: str = option(kinds.choice("auto", "none"), "auto")
@@ -216,9 +218,9 @@ class Config:
     checkers: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def durability(self) -> Literal["strict", "relaxed"]:
+    def durability(self) -> Durability:
         """The store's durability, as a type checker wants it."""
-        return cast(Literal["strict", "relaxed"], self.store.durability)
+        return cast(Durability, self.store.durability)
 
 
 #: Section -> the class of its settings.

@@ -109,7 +109,7 @@ ROOT = '[store]\nroot = "/r"\n'
         ("server = 1\n" + ROOT, 1, "server", "has to be a table: write [server]"),
         ("[store]\nroot = 1\n", 2, "store.root", "has to be a path of a directory"),
         ("[store]\nroot = ''\n", 2, "store.root", "is missing"),
-        (ROOT + 'durability = "fast"\n', 3, "store.durability", '"strict" or "relaxed"'),
+        (ROOT + 'durability = "fast"\n', 3, "store.durability", '"strict" or "data" or "relaxed"'),
         (ROOT + 'sweep_interval = "0"\n', 3, "store.sweep_interval", "a duration from"),
         (ROOT + "sweep_interval = 60\n", 3, "store.sweep_interval", "a duration from"),
         (ROOT + 'sweep_interval = "8d"\n', 3, "store.sweep_interval", 'to "7d"'),

@@ -12,7 +12,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 
 from s3daemon import config, service
 from s3daemon.actions.base import Limits
@@ -21,7 +21,9 @@ from s3daemon.http.factory import S3Factory
 from s3daemon.http.settings import Pools
 from s3daemon.ops.listening import Listeners
 from s3daemon.service import SETTLE, Root, Storage
+from s3daemon.store.interfaces import Unavailable
 from s3daemon.store.posix import PosixStore
+from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.probe import ProbeError
 from s3daemon.streams.aside import Aside
 from s3daemon.streams.pool import Pool, SynchronousPool
@@ -87,9 +89,37 @@ def test_settings_reach_their_places(tmp_path: Path) -> None:
 def test_what_is_risky_is_said_aloud(tmp_path: Path) -> None:
     with capturedLogs() as events:
         build(tmp_path, store={"durability": "relaxed"}, auth={"allow_remote_simple": True})
-    said = [event["log_format"] for event in events if event["log_level"].name == "warn"]
-    assert any("durability is relaxed" in text for text in said)
+    said = [formatEvent(event) for event in events if event["log_level"].name == "warn"]
+    assert any("durability is relaxed: a power cut may" in text for text in said)
     assert any("auth is simple on any address" in text for text in said)
+
+
+def test_buckets_that_are_not_strict_are_named(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
+    for number in range(13):
+        store.buckets.create(f"b{number:02d}", "alice")
+        if number:
+            store.buckets.set_durability(f"b{number:02d}", "data" if number == 1 else "relaxed")
+    store.close()
+    with capturedLogs() as events:
+        build(tmp_path)
+    said = [formatEvent(event) for event in events if event["log_level"].name == "warn"]
+    names = ", ".join(f"b{number:02d}" for number in range(2, 12))
+    assert any(text.startswith("durability is data in b01: ") for text in said)
+    assert any(text.startswith(f"durability is relaxed in {names} and 1 more: ") for text in said)
+
+
+def test_a_root_whose_buckets_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: object) -> None:
+        raise Unavailable("broken")
+
+    monkeypatch.setattr(PosixBuckets, "list", refuse)
+    with capturedLogs() as events:
+        build(tmp_path)
+    said = [formatEvent(event) for event in events if event["log_level"].name == "warn"]
+    assert "which buckets are not strict cannot be read: broken" in said
 
 
 def test_a_root_that_cannot_hold_a_store(tmp_path: Path) -> None:

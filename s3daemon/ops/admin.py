@@ -11,7 +11,7 @@ from pathlib import Path
 
 import s3daemon
 from s3daemon import config
-from s3daemon.ops import first_run, user_arguments
+from s3daemon.ops import bucket_commands, first_run, user_arguments
 from s3daemon.ops.listening import Place
 from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.toml_file import SettingError
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     tried.set_defaults(command=_probe)
 
     user_arguments.register(commands)
+    bucket_commands.register(commands)
 
     run = commands.add_parser("run", help="serve a directory in the foreground, to try it out")
     run.add_argument("--root", type=Path, default=Path("data"), help="default: %(default)s")

@@ -8,7 +8,17 @@ import s3daemon
 from s3daemon.config import Config
 from s3daemon.ops.descriptors import raise_limit
 from s3daemon.ops.live_users import LiveUsers
+from s3daemon.store.interfaces import StorageError
 from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.store import PosixStore
+
+#: What a level that is not strict means for those who were answered.
+_MAY_LOSE = {
+    "data": "a power cut may lose the newest changes that were acknowledged",
+    "relaxed": "a power cut may lose or damage objects that were acknowledged",
+}
+#: Buckets that are named in one line of the log.
+_NAMED = 10
 
 
 def announce(config: Config, found: Probe, users: LiveUsers, workers: int = 1) -> None:
@@ -33,8 +43,7 @@ def announce(config: Config, found: Probe, users: LiveUsers, workers: int = 1) -
     log.info("the file system: {found}", found=found.describe())
     for base, shows in config.server.endpoints:
         log.info("{base} shows {shows}", base=base, shows=shows.value)
-    if config.store.durability == "relaxed":
-        log.warn("durability is relaxed: a power cut may lose objects that were acknowledged")
+    _announce_levels(config, found, log)
     if config.auth.mode == "sigv4" and not users.directory.size and not config.auth.checkers:
         log.warn(
             "there are no users in {file}, so every request is refused; add one: s3gate user add"
@@ -56,3 +65,30 @@ def announce(config: Config, found: Probe, users: LiveUsers, workers: int = 1) -
             least=least,
             connections=config.limits.connections,
         )
+
+
+def _announce_levels(config: Config, found: Probe, log: Logger) -> None:
+    """Say aloud what is not strict."""
+    level = config.store.durability
+    if level != "strict":
+        log.warn("durability is {durability}: {what}", durability=level, what=_MAY_LOSE[level])
+    try:
+        store = PosixStore(config.store.root, known=found)
+        try:
+            buckets = store.buckets.list()
+        finally:
+            store.close()
+    except (OSError, StorageError) as error:
+        log.warn("which buckets are not strict cannot be read: {error}", error=error)
+        return
+    for level, what in _MAY_LOSE.items():
+        names = [info.name for info in buckets if info.durability == level]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            log.warn(
+                "durability is {durability} in {names}{more}: {what}",
+                durability=level,
+                names=", ".join(names[:_NAMED]),
+                more=more,
+                what=what,
+            )

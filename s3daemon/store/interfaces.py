@@ -42,6 +42,7 @@ from s3daemon.store.facts import (
     StorageError,
     Unavailable,
 )
+from s3daemon.store.levels import Durability
 from s3daemon.store.values import (
     ALWAYS,
     MAX_KEY_BYTES,
@@ -217,6 +218,17 @@ class IBuckets(Interface):
         the owner's alone).  What it raises comes through, and nothing is changed.
 
         :raises NoSuchBucket:
+        """
+
+    def set_durability(name: str, level: Durability | None) -> None:
+        """Give a top-level bucket, and those within it, a level of durability of its own, or take
+        it away (None), durably whatever the level.
+
+        It holds for what begins afterwards, in every process.  When a level is raised, what was
+        acknowledged before is brought onto the device as far as this node has it.
+
+        :raises NoSuchBucket:
+        :raises BadBucketName: the bucket lies in another one, whose level it has.
         """
 
 

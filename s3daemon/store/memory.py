@@ -26,6 +26,7 @@ from s3daemon.store.interfaces import (
     IUploads,
     NoSuchBucket,
 )
+from s3daemon.store.levels import Durability
 from s3daemon.store.memory_objects import MemoryObjects
 from s3daemon.store.memory_tree import Folder, Tree, base_of, parent_of
 from s3daemon.store.memory_uploads import MemoryUploads
@@ -95,6 +96,15 @@ class MemoryBuckets:
             base = self._tree.bucket_base(name)
             info = self._info(name, base)
             self._tree.folders[base].bucket = attrs.evolve(info, acl=decide(info))
+
+    def set_durability(self, name: str, level: Durability | None) -> None:
+        """See :meth:`IBuckets.set_durability`; here it is remembered, and changes nothing."""
+        if ":" in name:
+            raise BadBucketName("a bucket that lies in another one has the level of that one")
+        with self._lock:
+            base = self._tree.bucket_base(name)
+            info = self._info(name, base)
+            self._tree.folders[base].bucket = attrs.evolve(info, durability=level)
 
     def _info(self, name: str, base: str) -> BucketInfo:
         folder = self._tree.folders[base]

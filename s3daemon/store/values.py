@@ -93,6 +93,7 @@ class BucketInfo:
     :ivar acl: the access control list; None where none was ever put, and so for the owner alone.
     :ivar ownership: ``BucketOwnerEnforced`` or ``BucketOwnerPreferred``; None where an object is
         its writer's.
+    :ivar durability: the bucket's own level of durability; None where it has the store's.
     """
 
     name: str
@@ -101,6 +102,7 @@ class BucketInfo:
     tags: tuple[tuple[str, str], ...] | None = None
     acl: Grants | None = None
     ownership: str | None = None
+    durability: str | None = None
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import attrs
 import pytest
 from zope.interface.verify import verifyObject
 
@@ -260,3 +261,34 @@ def test_deleting_a_folder_spares_the_bucket_that_it_is(store: IStore, prune: bo
     store.buckets.create("top:in", "bob")
     store.objects.delete("top", "in/", prune)
     assert store.buckets.get("top:in").owner == "bob"
+
+
+def test_a_level_of_durability(store: IStore, bucket: str) -> None:
+    assert store.buckets.get(bucket).durability is None
+    before = store.buckets.get(bucket)
+    for level in ("relaxed", "data", "strict"):
+        store.buckets.set_durability(bucket, level)
+        assert store.buckets.get(bucket) == attrs.evolve(before, durability=level)
+    put(store, bucket, "k", b"1")
+    assert content(store, bucket, "k") == b"1"
+    store.buckets.set_tags(bucket, (("a", "1"),))
+    store.buckets.set_acl(bucket, lambda _: None)
+    assert store.buckets.get(bucket).durability == "strict"
+    assert [info.durability for info in store.buckets.list()] == ["strict"]
+    store.buckets.set_durability(bucket, None)
+    assert store.buckets.get(bucket) == attrs.evolve(before, tags=(("a", "1"),))
+
+
+def test_a_level_is_of_top_level_buckets(store: IStore, bucket: str) -> None:
+    with pytest.raises(NoSuchBucket):
+        store.buckets.set_durability("none", "data")
+    store.buckets.create(f"{bucket}:in", "alice")
+    with pytest.raises(BadBucketName, match="has the level of that one"):
+        store.buckets.set_durability(f"{bucket}:in", "data")
+
+
+def test_a_level_goes_with_its_bucket(store: IStore, bucket: str) -> None:
+    store.buckets.set_durability(bucket, "relaxed")
+    store.buckets.delete(bucket)
+    store.buckets.create(bucket, "alice")
+    assert store.buckets.get(bucket).durability is None

@@ -20,9 +20,11 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
     StorageError,
 )
+from s3daemon.store.levels import Durability
 from s3daemon.store.posix import locks, private
-from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.emptying import delete_bucket
+from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.metadata import BucketRecord, Record
 from s3daemon.store.posix.paths import DIRECTORY, bucket_place, is_listed_bucket
 from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS
@@ -116,10 +118,26 @@ class PosixBuckets:
         """See :meth:`IBuckets.set_acl`."""
         self._change(name, lambda said: attrs.evolve(said, acl=decide(said)))
 
-    def _change(self, name: str, change: Callable[[BucketInfo], BucketInfo]) -> None:
+    @facts
+    def set_durability(self, name: str, level: Durability | None) -> None:
+        """See :meth:`IBuckets.set_durability`."""
+        if ":" in name:
+            raise BadBucketName("a bucket that lies in another one has the level of that one")
+        disk = self._volume.disk.at("strict")
+        self._change(name, lambda said: attrs.evolve(said, durability=level), disk)
+        if level != "relaxed":
+            disk.sync_all(self._volume.fd)
+
+    def _change(
+        self,
+        name: str,
+        change: Callable[[BucketInfo], BucketInfo],
+        by: Disk | None = None,
+    ) -> None:
         """Write down what a bucket is to be, under its lock."""
         volume = self._volume
         with volume.bucket(name) as bucket:
+            disk = by or bucket.disk
             fd = os.open(b".", DIRECTORY, dir_fd=bucket.fd)
             try:
                 if locks.lock(fd) is False:
@@ -127,10 +145,15 @@ class PosixBuckets:
                 old = volume.metadata.load(fd, bucket.home)
                 info = change(self._info(bucket))
                 said = BucketRecord(
-                    info.owner, info.created_ns, info.tags, info.acl, info.ownership
+                    info.owner,
+                    info.created_ns,
+                    info.tags,
+                    info.acl,
+                    info.ownership,
+                    info.durability,
                 )
-                volume.metadata.save(fd, bucket.home, attrs.evolve(old, bucket=said), old)
-                volume.disk.fsync(fd)
+                volume.metadata.save(disk, fd, bucket.home, attrs.evolve(old, bucket=said), old)
+                disk.fsync(fd)
             finally:
                 os.close(fd)
 
@@ -151,7 +174,13 @@ class PosixBuckets:
             owner = _NOBODY if record.damaged else None
             return BucketInfo(bucket.name, owner, os.fstat(bucket.fd).st_mtime_ns)
         return BucketInfo(
-            bucket.name, said.owner, said.created_ns, said.tags, said.acl, said.ownership
+            bucket.name,
+            said.owner,
+            said.created_ns,
+            said.tags,
+            said.acl,
+            said.ownership,
+            said.durability,
         )
 
     def _make(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
@@ -177,7 +206,7 @@ class PosixBuckets:
         except BaseException:
             private.try_rmdir(disk, staged, home)
             raise
-        disk.fsync(dir_fd)
+        disk.sync_names(dir_fd)
 
     def _make_in_place(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
         try:
@@ -193,7 +222,7 @@ class PosixBuckets:
     def _record(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
         fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
         try:
-            self._volume.metadata.save(fd, home, Record(bucket=said))
+            self._volume.metadata.save(self._volume.disk, fd, home, Record(bucket=said))
             self._volume.disk.fsync(fd)
         finally:
             os.close(fd)

@@ -124,14 +124,14 @@ def remove_upload(volume: Volume, upload: UploadDir) -> None:
 
     :raises NoSuchUpload: somebody else was faster.
     """
-    bucket, disk = upload.bucket, volume.disk
+    bucket, disk = upload.bucket, upload.bucket.disk
     gone = UPLOADS_DIR + b"/" + GONE + private.unique()
     try:
         disk.rename(upload.path, bucket.fd, gone, bucket.fd)
     except FileNotFoundError as exc:
         raise NoSuchUpload(upload.upload_id) from exc
     with suppress(FileNotFoundError):  # moved away, with everything in it, by DeleteBucket
-        private.sync(disk, bucket.fd, UPLOADS_DIR)
+        private.sync_names(disk, bucket.fd, UPLOADS_DIR)
     with suppress(OSError):  # writers that have not heard of it yet; the janitor comes again
         with suppress(OSError):
             # These are files, thousands perhaps: no looking first.
@@ -185,7 +185,7 @@ def _publish(
     volume: Volume, bucket: Bucket, upload: UploadDir, info: UploadInfo, wanted: Wanted
 ) -> ObjectInfo:
     """Publish the listed parts of an upload that is sealed; if that fails, the seal is broken."""
-    disk, draft = volume.disk, None
+    disk, draft = bucket.disk, None
     segments = split(info.key)
     try:
         scan = claims.break_dead(disk, upload, upload.scan(), volume.locks.kind)
@@ -237,15 +237,15 @@ def _recorder(
 
 def _sync_way(volume: Volume, bucket: Bucket, key: str) -> None:
     """Make it durable that an object is there: who published it may not have come to that."""
-    disk = volume.disk
-    if disk.durability != "strict":
+    disk = bucket.disk
+    if not disk.syncs_names:
         return
     for place in directories(bucket.fd, split(key)[:-1]):
         for length in range(len(place), 0, -1):
             with suppress(FileNotFoundError):
                 fd = open_place(bucket.fd, place[:length], DIRECTORY)
                 try:
-                    disk.fsync(fd)
+                    disk.sync_names(fd)
                 finally:
                     os.close(fd)
-    disk.fsync(bucket.fd)
+    disk.sync_names(bucket.fd)

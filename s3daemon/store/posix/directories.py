@@ -140,7 +140,7 @@ def _named(volume: Volume, bucket: Bucket, fd: int, name: bytes, segment: bytes)
     try:
         if volume.metadata.load(fd, bucket.home).name is None:
             _write_implicit(volume, bucket, fd, segment.decode())
-            volume.disk.fsync(fd)
+            bucket.disk.sync_names(fd)
     except BaseException:
         os.close(fd)
         raise
@@ -179,27 +179,27 @@ def _write_implicit(volume: Volume, bucket: Bucket, fd: int, name: str | None) -
     try:
         old = volume.metadata.load(fd, bucket.home)
         record = attrs.evolve(old, implicit=True, name=name or old.name, damaged=False)
-        volume.metadata.save(fd, bucket.home, record, old)
+        volume.metadata.save(bucket.disk, fd, bucket.home, record, old)
     finally:
         locks.unlock(fd)
 
 
 def sync(volume: Volume, bucket: Bucket, directory: Directory) -> None:
     """Make the entries of a directory, and the directories made for it, durable, deepest first."""
-    disk = volume.disk
-    if disk.durability != "strict":
+    disk = bucket.disk
+    if not disk.syncs_names:
         return
-    disk.fsync(directory.fd)
+    disk.sync_names(directory.fd)
     for place in reversed(directory.made):
         if len(place) == 1:
-            disk.fsync(bucket.fd)
+            disk.sync_names(bucket.fd)
             continue
         try:
             fd = open_place(bucket.fd, place[:-1], DIRECTORY)
         except FileNotFoundError:
             return  # deleted again, and pruned, by somebody who came after
         try:
-            disk.fsync(fd)
+            disk.sync_names(fd)
         finally:
             os.close(fd)
 
@@ -263,7 +263,7 @@ def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Wh
             if parent != bucket.fd:
                 os.close(parent)
         if gone:
-            volume.metadata.forget(bucket.home, record)
+            volume.metadata.forget(volume.disk, bucket.home, record)
         return gone
     except OSError:
         return False

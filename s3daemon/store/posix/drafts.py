@@ -157,7 +157,7 @@ class _Replaced:
         """The name is gone; so is the file, unless somebody has made a hard link to it."""
         if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
             record = self._volume.metadata.load(self._fd, self._bucket.home)
-            self._volume.metadata.forget(self._bucket.home, record)
+            self._volume.metadata.forget(self._volume.disk, self._bucket.home, record)
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -3,9 +3,8 @@
 So the promise "acknowledged means durable" can be read in one place and tested from one place: a
 hook is called around every change, and may watch it, fail it, or kill the process there.
 
-Methods raise OSError; :func:`fact` says what an error means as a fact of storage, and
-:func:`facts` does so for a whole method.  EINTR is retried by Python itself (PEP 475); short writes
-are completed here.
+Methods raise OSError; :mod:`s3daemon.store.posix.errnos` says what that means.  EINTR is retried by
+Python itself (PEP 475); short writes are completed here.
 
 An fsync that fails is never tried again: the kernel may have dropped the pages and call them clean,
 so that a second try would "succeed".  The file is to be thrown away.
@@ -14,28 +13,19 @@ https://www.usenix.org/conference/atc20/presentation/rebello
 
 from __future__ import annotations
 
+import copy
 import errno
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from s3daemon.store.interfaces import (
-    AccessRefused,
-    Busy,
-    KeyTooLong,
-    OutOfSpace,
-    ReadOnly,
-    StorageError,
-    Unavailable,
-)
+from s3daemon.store.levels import LEVELS, Durability
 from s3daemon.store.posix import syscalls
+from s3daemon.store.posix.syncing import Syncs
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-#: ``strict``: what is acknowledged survives a power cut.  ``relaxed``: only the end of the process.
-Durability = Literal["strict", "relaxed"]
 
 #: sysconf(3) _SC_IOV_MAX on Linux: the most pieces one writev(2) takes.
 _IOV_MAX = 1024
@@ -47,46 +37,6 @@ _BUFFER = 1024 * 1024
 _NO_COPY_RANGE = frozenset(
     (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.ETXTBSY)
 )
-
-#: What a shared file system says of an open file that another node has removed or replaced: NFS and
-#: GlusterFS the first, JuiceFS the second.
-GONE = frozenset((errno.ESTALE, errno.ENOENT))
-
-_FACTS: dict[int, type[StorageError]] = {
-    errno.ENOSPC: OutOfSpace,
-    errno.EDQUOT: OutOfSpace,
-    errno.EMLINK: OutOfSpace,
-    errno.EFBIG: OutOfSpace,
-    errno.EROFS: ReadOnly,
-    errno.EACCES: AccessRefused,
-    errno.EPERM: AccessRefused,
-    errno.EMFILE: Busy,
-    errno.ENFILE: Busy,
-    errno.EAGAIN: Busy,
-    errno.EBUSY: Busy,
-    errno.ENOMEM: Busy,
-    errno.ENAMETOOLONG: KeyTooLong,
-}
-
-
-def fact(exc: OSError) -> StorageError:
-    """What an error of the kernel says about the storage; unknown ones make it Unavailable."""
-    kind = _FACTS.get(exc.errno or 0, Unavailable)
-    name = errno.errorcode.get(exc.errno or 0, "no errno")
-    return kind(f"{exc} ({name})")
-
-
-def facts(method: Callable[P, T]) -> Callable[P, T]:
-    """Decorator: errors of the kernel leave the method as facts of storage."""
-
-    @functools.wraps(method)
-    def translated(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except OSError as exc:
-            raise fact(exc) from exc
-
-    return translated
 
 
 class Hook(Protocol):
@@ -101,15 +51,33 @@ class Disk:
 
     Names are bytes, relative to the directory descriptor next to them.
 
-    :ivar durability: see :data:`Durability`.
+    :ivar durability: see :mod:`s3daemon.store.levels`.
     :ivar hooks: called around every change, the first one outermost; empty in production.
-    :ivar failed_syncs: how many fsyncs have failed since the start.
     """
 
     def __init__(self, durability: Durability = "strict", hooks: Sequence[Hook] = ()) -> None:
         self.durability = durability
         self.hooks = list(hooks)
-        self.failed_syncs = 0
+        self._syncs = Syncs()
+        self._levels: dict[Durability, Disk] = {durability: self}
+        for level in LEVELS:
+            if level != durability:
+                other = self._levels[level] = copy.copy(self)
+                other.durability = level
+
+    def at(self, level: Durability) -> Disk:
+        """The same disk on another level: hooks and counts are shared."""
+        return self._levels[level]
+
+    @property
+    def failed_syncs(self) -> int:
+        """How many fsyncs have failed since the start, on whatever level."""
+        return self._syncs.failed
+
+    @property
+    def syncs_names(self) -> bool:
+        """Whether :meth:`sync_names` does anything; else a directory need not even be opened."""
+        return self.durability == "strict"
 
     def _do(self, name: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if not self.hooks:
@@ -232,26 +200,46 @@ class Disk:
     def settle(self, fd: int) -> None:
         """Bring a written file where its loss would be noticed: before it is published.
 
-        Strict: onto the device.  Relaxed: to the file system, which on NFS and FUSE may refuse the
-        bytes only when a descriptor is closed, so that one is.  On an error the file is lost.
+        Strict and data: onto the device.  Relaxed: to the file system, which on NFS and FUSE may
+        refuse the bytes only when a descriptor is closed, so that one is.  On an error the file is
+        lost.
         """
-        if self.durability == "strict":
-            self.fsync(fd)
-        else:
+        if self.durability == "relaxed":
             self._do("flush", syscalls.flush, fd)
+        else:
+            self.fsync(fd)
 
     def fsync(self, fd: int) -> None:
-        """Make a file or a directory durable (strict), or do nothing (relaxed).  fsync(2)
+        """Make a file's content and record durable, or, in a directory, what was done there before
+        what comes next (strict and data); or do nothing (relaxed).  fsync(2)
 
         After an error the caller throws the file away.
         """
-        if self.durability != "strict":
-            return
-        try:
-            self._do("fsync", os.fsync, fd)
-        except OSError:
-            self.failed_syncs += 1
-            raise
+        if self.durability != "relaxed":
+            self._syncs.alone(self._fsync, fd)
+
+    def sync_names(self, fd: int) -> None:
+        """Make durable what names a directory has (strict), or do nothing (data, relaxed).
+
+        It is what an answer waits for, and nothing else: where a later change relies on the order,
+        :meth:`fsync` is meant.  fsync(2)
+        """
+        if self.durability == "strict":
+            self._syncs.alone(self._fsync, fd)
+
+    def sync_all(self, fd: int) -> None:
+        """Bring all that was written to a file system onto the device (strict and data).
+
+        :param fd: of anything on it.  syncfs(2)
+        """
+        if self.durability != "relaxed":
+            self._syncs.alone(self._syncfs, fd)
+
+    def _syncfs(self, fd: int) -> None:
+        self._do("syncfs", syscalls.syncfs, fd)
+
+    def _fsync(self, fd: int) -> None:
+        self._do("fsync", os.fsync, fd)
 
     # -------------------------------------------------------- names
 

@@ -156,8 +156,8 @@ def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> N
                     if any(os.fsencode(entry.name) not in RESERVED for entry in entries):
                         raise BucketNotEmpty(bucket.name) from exc
             else:
-                volume.disk.fsync(parent)
-                volume.metadata.forget(bucket.home, record)
+                bucket.disk.sync_names(parent)
+                volume.metadata.forget(volume.disk, bucket.home, record)
                 return
     finally:
         os.close(parent)
@@ -177,7 +177,7 @@ def _move_aside(volume: Volume, bucket: Bucket, place: Place, undo: list[_Aside 
             except FileNotFoundError:
                 continue
             trash = private.TRASH + b"/" + private.unique()
-            private.make(volume.disk, volume.fd, private.TRASH)
+            private.make(bucket.disk, volume.fd, private.TRASH)
             with suppress(FileNotFoundError):
                 volume.disk.rename(name, fd, trash, volume.fd)
                 undo.append(_Aside(place, name, trash))
@@ -194,12 +194,12 @@ def _put_back(volume: Volume, bucket: Bucket, step: _Aside | _Gone) -> None:
                 volume.disk.mkdir(step.place[-1], fd)
             made = open_place(bucket.fd, step.place, DIRECTORY)
             try:
-                volume.metadata.save(made, bucket.home, step.record)
-                volume.disk.fsync(made)
+                volume.metadata.save(bucket.disk, made, bucket.home, step.record)
+                bucket.disk.fsync(made)
             finally:
                 os.close(made)
         else:
             private.move_back(volume.disk, step.trash, volume.fd, step.name, fd)
-        volume.disk.fsync(fd)
+        bucket.disk.sync_names(fd)
     finally:
         os.close(fd)

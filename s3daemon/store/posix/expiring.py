@@ -126,7 +126,7 @@ class _Work:
         """Undo the removal if the bucket has been made since: its first upload has seen the
         pointer, perhaps, and made none."""
         with suppress(NoSuchBucket), self.volume.bucket(name) as now:
-            point_to(self.volume.disk, now)
+            point_to(now.disk, now)
 
     def spills(self, bucket: Bucket) -> None:
         """Remove the old spill files of a bucket that no record names."""

@@ -37,13 +37,15 @@ NOTHING: Mapping[str, Any] = {}
 
 @attrs.frozen
 class BucketRecord:
-    """What CreateBucket, PutBucketTagging and PutBucketAcl said; see :class:`BucketInfo`."""
+    """What CreateBucket, PutBucketTagging, PutBucketAcl and the operator said; see
+    :class:`BucketInfo`."""
 
     owner: str | None
     created_ns: int
     tags: Tags | None = None
     acl: Grants | None = None
     ownership: str | None = None
+    durability: str | None = None
 
 
 @attrs.frozen

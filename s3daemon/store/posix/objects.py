@@ -23,8 +23,8 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import locks, metadata, removing
 from s3daemon.store.posix.copying import copy_into, empty_checksum
-from s3daemon.store.posix.durable import GONE, facts
 from s3daemon.store.posix.entryfacts import EntryFacts
+from s3daemon.store.posix.errnos import GONE, facts
 from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.metadata import EMPTY_ETAG, Record
 from s3daemon.store.posix.names import segments as split
@@ -143,8 +143,8 @@ class PosixObjects:
                         continue
                     old = volume.metadata.load(found.fd, at.home)
                     record = change(_info(key, found, old), attrs.evolve(old, damaged=False))
-                    volume.metadata.save(found.fd, at.home, record, old)
-                    volume.disk.fsync(found.fd)
+                    volume.metadata.save(at.disk, found.fd, at.home, record, old)
+                    at.disk.fsync(found.fd)
                     return _info(key, found, record)
                 finally:
                     os.close(found.fd)

@@ -19,7 +19,8 @@ name        the key segment, where the name on disk holds only its digest
 implicit    true: a directory that was made because something was put below it
 object      [time in ns]: a directory that is itself an object, and when it was put
 acl         [[kind, grantee, permission], ...]: the access control list, see :class:`Grant`
-bucket      {"owner", "created", "tags", "acl", "ownership"}: a directory that CreateBucket made
+bucket      {"owner", "created", "tags", "acl", "ownership", "durability"}: a directory that
+            CreateBucket made
 spill       name of the file that holds the whole record when it is too long for the attribute
 ==========  =====================================================================================
 
@@ -146,6 +147,8 @@ def _dump_bucket(bucket: BucketRecord) -> dict[str, Any]:
         fields["acl"] = dump_acl(bucket.acl)
     if bucket.ownership is not None:
         fields["ownership"] = bucket.ownership
+    if bucket.durability is not None:
+        fields["durability"] = bucket.durability
     return fields
 
 
@@ -157,6 +160,7 @@ def _parse_bucket(fields: Mapping[str, Any]) -> BucketRecord:
         None if tags is None else _parse_tags(tags),
         parse_acl(fields.get("acl")),
         _text(fields.get("ownership")),
+        _text(fields.get("durability")),
     )
 
 

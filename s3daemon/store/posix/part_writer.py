@@ -32,7 +32,8 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import claims, private
 from s3daemon.store.posix.claims import Claim
-from s3daemon.store.posix.durable import Disk, facts
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.upload_names import (
     SEALED,
     Part,
@@ -112,7 +113,7 @@ class PosixPartWriter:
                 self._number, time_ns, self._written, etag, self._where, write_checksum(checksum)
             )
             self._record(part)
-            self._disk.fsync(self._upload.fd)
+            self._disk.sync_names(self._upload.fd)
             if not self._upload.is_current():
                 raise NoSuchUpload(self._upload.upload_id)
             self._forget(earlier)

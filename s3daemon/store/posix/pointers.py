@@ -33,5 +33,5 @@ def point_to(disk: Disk, bucket: Bucket) -> None:
     finally:
         os.close(pointer)
     disk.rename(staged, bucket.home, path, bucket.home)
-    private.sync(disk, bucket.home, UPLOADS_DIR)
-    disk.fsync(bucket.home)
+    private.sync_names(disk, bucket.home, UPLOADS_DIR)
+    disk.sync_names(bucket.home)

@@ -101,11 +101,22 @@ def move_back(disk: Disk, name: bytes, dir_fd: int, new: bytes, new_dir_fd: int)
 
 
 def sync(disk: Disk, home: int, path: bytes) -> None:
-    """Make what was done in a directory durable."""
-    if disk.durability != "strict":
+    """Make what was done in a directory durable, as something else is going to rely on it."""
+    if disk.durability == "relaxed":
         return
     fd = os.open(path, _OPEN_DIR, dir_fd=home)
     try:
         disk.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_names(disk: Disk, home: int, path: bytes) -> None:
+    """Make what was done in a directory durable, for an answer; see :meth:`Disk.sync_names`."""
+    if not disk.syncs_names:
+        return
+    fd = os.open(path, _OPEN_DIR, dir_fd=home)
+    try:
+        disk.sync_names(fd)
     finally:
         os.close(fd)

@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from s3daemon.store.interfaces import IReader, ObjectInfo, Replaced
 from s3daemon.store.posix import metadata
-from s3daemon.store.posix.durable import GONE, fact
+from s3daemon.store.posix.errnos import GONE, fact
 
 
 def was_rewritten(info: ObjectInfo, st: os.stat_result) -> bool:

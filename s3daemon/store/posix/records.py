@@ -52,11 +52,16 @@ class MetadataStore(Protocol):
         holds.  Either the entry itself has just been removed, or somebody removed our file.
         """
 
-    def save(self, fd: int, home: int, record: Record, old: Record = metadata.EMPTY) -> None:
+    def save(
+        self, disk: Disk, fd: int, home: int, record: Record, old: Record = metadata.EMPTY
+    ) -> None:
         """Replace the record of an open entry in one step; ``old`` is the one that it takes the
-        place of.  It is durable when the entry is synced."""
+        place of.  It is durable when the entry is synced.
 
-    def forget(self, home: int, record: Record) -> None:
+        :param disk: on the level of the bucket.
+        """
+
+    def forget(self, disk: Disk, home: int, record: Record) -> None:
         """The entry of this record is gone: remove what was kept outside it."""
 
 
@@ -66,8 +71,7 @@ class XattrMetadata:
     :ivar limit: longest value that an attribute may hold, as far as is known.
     """
 
-    def __init__(self, disk: Disk, limit: int) -> None:
-        self._disk = disk
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self._reader = XattrReader()
         self._parse_again = lru_cache(maxsize=_REMEMBERED)(packing.parse)
@@ -94,43 +98,45 @@ class XattrMetadata:
             raw, record = again, packing.parse(again)
         return record
 
-    def save(self, fd: int, home: int, record: Record, old: Record = metadata.EMPTY) -> None:
+    def save(
+        self, disk: Disk, fd: int, home: int, record: Record, old: Record = metadata.EMPTY
+    ) -> None:
         """See :meth:`MetadataStore.save`."""
         raw = packing.dump(attrs.evolve(record, spill=None) if record.spill else record)
-        if len(raw) > self.limit or not self._fits(fd, raw):
+        if len(raw) > self.limit or not self._fits(disk, fd, raw):
             name = private.unique()
-            self._write_spill(home, name, raw)
+            self._write_spill(disk, home, name, raw)
             try:
                 brief = packing.dump(metadata.core(record, name.decode()))
-                self._disk.set_xattr(fd, ATTRIBUTE, brief)
+                disk.set_xattr(fd, ATTRIBUTE, brief)
             except OSError:
-                self._disk.unlink(private.SPILL + b"/" + name, home)
+                disk.unlink(private.SPILL + b"/" + name, home)
                 raise
         if old.spill is not None:
             # The new attribute must reach the device before the old spill leaves it.
-            self._disk.fsync(fd)
-            self.forget(home, old)
+            disk.fsync(fd)
+            self.forget(disk, home, old)
 
-    def forget(self, home: int, record: Record) -> None:
+    def forget(self, disk: Disk, home: int, record: Record) -> None:
         """See :meth:`MetadataStore.forget`."""
         if record.spill is None or not _SPILL_NAME.fullmatch(record.spill):
             return
         try:
-            self._disk.unlink(private.SPILL + b"/" + record.spill.encode(), home)
+            disk.unlink(private.SPILL + b"/" + record.spill.encode(), home)
         except FileNotFoundError:
             pass  # somebody else was faster
 
-    def _fits(self, fd: int, raw: bytes) -> bool:
+    def _fits(self, disk: Disk, fd: int, raw: bytes) -> bool:
         try:
-            self._disk.set_xattr(fd, ATTRIBUTE, raw)
+            disk.set_xattr(fd, ATTRIBUTE, raw)
         except OSError as exc:
             if exc.errno in _TOO_LONG and len(raw) > _ALWAYS_FITS:
                 return False
             raise
         return True
 
-    def _write_spill(self, home: int, name: bytes, raw: bytes) -> None:
-        disk, path = self._disk, private.SPILL + b"/" + name
+    def _write_spill(self, disk: Disk, home: int, name: bytes, raw: bytes) -> None:
+        path = private.SPILL + b"/" + name
         try:
             fd = disk.create(path, home)
         except FileNotFoundError:

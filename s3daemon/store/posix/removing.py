@@ -117,7 +117,7 @@ def _remove_file(volume: Volume, bucket: Bucket, parent: Place, name: bytes, dir
         return False
     if not unlink_object(volume, bucket, name, dir_fd):
         return False
-    volume.disk.fsync(dir_fd)
+    bucket.disk.sync_names(dir_fd)
     return True
 
 
@@ -172,25 +172,25 @@ def _clear_folder(volume: Volume, bucket: Bucket, fd: int) -> bool:
     found = record.put_ns is not None
     if found or record.tags:
         kept = metadata.on_directory(metadata.EMPTY, record)
-        volume.metadata.save(fd, bucket.home, kept, record)
-        volume.disk.fsync(fd)
+        volume.metadata.save(bucket.disk, fd, bucket.home, kept, record)
+        bucket.disk.sync_names(fd)
     if unlink_object(volume, bucket, _CONTENT_OF_FOLDER, fd):
-        volume.disk.fsync(fd)
+        bucket.disk.sync_names(fd)
         found = True
     return found
 
 
 def _sync_parent(volume: Volume, bucket: Bucket, place: Place) -> None:
-    if volume.disk.durability != "strict":
+    if not bucket.disk.syncs_names:
         return
     if len(place) == 1:
-        volume.disk.fsync(bucket.fd)
+        bucket.disk.sync_names(bucket.fd)
         return
     try:
         fd = open_place(bucket.fd, place[:-1], DIRECTORY)
     except FileNotFoundError:
         return  # pruned by somebody else
     try:
-        volume.disk.fsync(fd)
+        bucket.disk.sync_names(fd)
     finally:
         os.close(fd)

@@ -10,11 +10,13 @@ import attrs
 from zope.interface import implementer
 
 from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads
+from s3daemon.store.levels import Durability
 from s3daemon.store.posix import private
 from s3daemon.store.posix.at_once import AtOnce
 from s3daemon.store.posix.buckets import PosixBuckets
-from s3daemon.store.posix.durable import Disk, Durability, Hook, facts
+from s3daemon.store.posix.durable import Disk, Hook
 from s3daemon.store.posix.electing import Election
+from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import probe
@@ -31,7 +33,7 @@ class PosixStore:
     Any number of stores, in any number of processes and on any number of nodes, may serve one root.
 
     :param root: an existing directory.
-    :param durability: ``strict``: what is acknowledged survives a power cut.
+    :param durability: the level of buckets that have none of their own.
     :param known: what the file system can do, where it has been tried already.
     :param locks: use the locks that were proved; not where other nodes serve the root and the file
         system does not carry locks between them, which cannot be seen from one.

@@ -24,7 +24,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import drafts, metadata
 from s3daemon.store.posix.drafts import Draft
-from s3daemon.store.posix.durable import GONE
+from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.paths import (
     DIRECTORY,
     NOTHING_THERE,

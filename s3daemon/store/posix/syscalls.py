@@ -128,6 +128,13 @@ def flush(fd: int) -> None:
     os.close(os.dup(fd))
 
 
+def syncfs(fd: int) -> None:
+    """Write back all of the file system that holds an open file.  syncfs(2)"""
+    if _libc.syncfs(fd) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
 def set_mtime(fd: int, modified_ns: int) -> None:
     """Set the times of modification and access.  futimens(3)"""
     os.utime(fd, ns=(modified_ns, modified_ns))

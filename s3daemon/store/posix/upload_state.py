@@ -12,7 +12,8 @@ from typing import Any
 
 from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadInfo
 from s3daemon.store.posix import lock_kinds, locks, private
-from s3daemon.store.posix.durable import GONE, Disk
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.packing import dump_acl, parse_acl
 from s3daemon.store.posix.paths import DIRECTORY
 from s3daemon.store.posix.upload_names import (
@@ -205,7 +206,7 @@ def write_state(disk: Disk, upload: UploadInfo, fd: int) -> None:
     finally:
         os.close(state)
     disk.rename(staged, fd, STATE, fd)
-    disk.fsync(fd)
+    disk.sync_names(fd)
 
 
 def read_state(upload_id: str, fd: int) -> UploadInfo:

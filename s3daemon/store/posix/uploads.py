@@ -30,7 +30,7 @@ from s3daemon.store.interfaces import (
 from s3daemon.store.paging import list_uploads
 from s3daemon.store.posix import completing, expiring, private
 from s3daemon.store.posix.completing import Wanted
-from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.metadata import MAX_PARTS
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
@@ -103,12 +103,12 @@ class PosixUploads:
             raise ValueError(f"part number {number}")
         at = self._volume.bucket(bucket)
         try:
+            disk = at.disk
             upload, info = find_upload(at, key, upload_id)
         except BaseException:
             at.close()
             raise
-        locks = self._volume.locks.kind
-        return PosixPartWriter(self._volume.disk, at, upload, info, number, size, locks)
+        return PosixPartWriter(disk, at, upload, info, number, size, self._volume.locks.kind)
 
     @facts
     def list_parts(
@@ -183,7 +183,7 @@ class PosixUploads:
     def _make(self, bucket: Bucket, info: UploadInfo) -> None:
         """Make the directory of an upload.  :raises FileNotFoundError: the bucket is on its way
         out."""
-        disk = self._volume.disk
+        disk = bucket.disk
         if len(bucket.place) > 1:
             point_to(disk, bucket)  # first, or a crash would leave what no janitor finds
         try:
@@ -195,8 +195,8 @@ class PosixUploads:
         try:
             with open_upload(bucket, info.upload_id) as upload:
                 write_state(disk, info, upload.fd)
-            private.sync(disk, bucket.fd, UPLOADS_DIR)
-            disk.fsync(bucket.fd)  # whoever made the directory may not be so far
+            private.sync_names(disk, bucket.fd, UPLOADS_DIR)
+            disk.sync_names(bucket.fd)  # whoever made the directory may not be so far
         except NoSuchUpload as exc:
             raise FileNotFoundError(str(exc)) from exc
         except OSError:

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from s3daemon.store import levels
 from s3daemon.store.interfaces import BadBucketName, NoSuchBucket
+from s3daemon.store.levels import Durability
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.paths import (
@@ -34,13 +36,28 @@ class Bucket:
     :ivar home: descriptor of the directory that holds its ``.s3gate``: the top-level bucket's.
     """
 
-    __slots__ = ("fd", "home", "name", "place")
+    __slots__ = ("_disk", "_volume", "fd", "home", "name", "place")
 
-    def __init__(self, name: str, place: Place, fd: int, home: int) -> None:
+    def __init__(self, volume: Volume, name: str, place: Place, fd: int, home: int) -> None:
+        self._volume = volume
+        self._disk: Disk | None = None
         self.name = name
         self.place = place
         self.fd = fd
         self.home = home
+
+    @property
+    def disk(self) -> Disk:
+        """The gate for changes in this bucket, on its level.
+
+        The level is read when it is asked for first, so that what only reads does not pay for it,
+        and a change of it counts for all that begins afterwards, in whatever process.
+
+        :raises OSError: it cannot be read.
+        """
+        if self._disk is None:
+            self._disk = self._volume.disk.at(self._volume.level(self.home))
+        return self._disk
 
     def close(self) -> None:
         """Let go.  May be called twice."""
@@ -67,7 +84,7 @@ class Volume:
 
     :ivar root: its path, for messages.
     :ivar fd: descriptor of the root directory.
-    :ivar disk: the gate for changes.
+    :ivar disk: the gate for changes, on the level of buckets that have none of their own.
     :ivar metadata: where records are.
     :ivar probe: what the file system can do.
     :ivar locks: those of the keys.
@@ -77,7 +94,7 @@ class Volume:
         self.root = root
         self.disk = disk
         self.probe = probe
-        self.metadata: MetadataStore = XattrMetadata(disk, probe.xattr_bytes)
+        self.metadata: MetadataStore = XattrMetadata(probe.xattr_bytes)
         self.fd = os.open(root, DIRECTORY)
         self.locks = KeyLocks(disk, self.fd, probe.locks)
 
@@ -106,13 +123,24 @@ class Volume:
                 raise NoSuchBucket(name) from exc
             raise
         if len(place) == 1:
-            return Bucket(name, place, home, home)
+            return Bucket(self, name, place, home, home)
         try:
             below, fd = self._nested(name, home, place[1:])
-            return Bucket(name, (place[0], *below), fd, home)
+            return Bucket(self, name, (place[0], *below), fd, home)
         except BaseException:
             os.close(home)
             raise
+
+    def level(self, home: int) -> Durability:
+        """The level of durability of a top-level bucket, and of those within it.
+
+        Where nobody can tell any more, it is strict.
+        """
+        record = self.metadata.load(home, home)
+        if record.damaged:
+            return "strict"
+        said = None if record.bucket is None else record.bucket.durability
+        return levels.chosen(said, self.disk.durability)
 
     def is_current(self, bucket: Bucket) -> bool:
         """Whether the bucket's name still leads to the directory that is open."""

@@ -22,7 +22,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import directories, locks, metadata, resolving
 from s3daemon.store.posix.drafts import Draft, is_file, open_draft, unlink_object
-from s3daemon.store.posix.durable import facts
+from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.key_locks import Held
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import file_name
@@ -150,7 +150,9 @@ def publish_with(
     finally:
         if not draft.published and volume.probe.spills:
             with suppress(OSError):  # at worst a small file stays
-                volume.metadata.forget(bucket.home, volume.metadata.load(draft.fd, bucket.home))
+                volume.metadata.forget(
+                    volume.disk, bucket.home, volume.metadata.load(draft.fd, bucket.home)
+                )
 
 
 def seal(
@@ -167,8 +169,8 @@ def seal(
     for _ in range(4):
         st = os.fstat(draft.fd)
         record = record_of(st)
-        volume.metadata.save(draft.fd, bucket.home, record, old)
-        volume.disk.settle(draft.fd)
+        volume.metadata.save(bucket.disk, draft.fd, bucket.home, record, old)
+        bucket.disk.settle(draft.fd)
         if metadata.stamp(os.fstat(draft.fd)) == record.stamp:
             return st, record
         old = volume.metadata.load(draft.fd, bucket.home)
@@ -248,8 +250,8 @@ def _write_folder(
     if create_only and (old.put_ns is not None or has_file):
         raise ObjectExists("the key is taken")
     record = metadata.on_directory(record, old)
-    volume.metadata.save(fd, bucket.home, record, old)
+    volume.metadata.save(bucket.disk, fd, bucket.home, record, old)
     if has_file:
-        volume.disk.fsync(fd)
+        bucket.disk.fsync(fd)  # before the file that wins goes
         unlink_object(volume, bucket, _CONTENT_OF_FOLDER, fd)
     return metadata.folder_info(key, os.fstat(fd), record)

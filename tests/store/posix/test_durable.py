@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from s3daemon.store import interfaces
-from s3daemon.store.posix.durable import Disk, fact, facts
+from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.errnos import fact, facts
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import FailAt, Trace
 

@@ -53,52 +53,52 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def load(home: Home) -> Record:
-    record = XattrMetadata(Disk(), 1000).load(home.fd, home.home)
+    record = XattrMetadata(1000).load(home.fd, home.home)
     return attrs.evolve(record, spill=None)
 
 
 def test_no_record(home: Home) -> None:
-    assert XattrMetadata(Disk(), 1000).load(home.fd, home.home) == metadata.EMPTY
+    assert XattrMetadata(1000).load(home.fd, home.home) == metadata.EMPTY
 
 
 def test_in_the_attribute(home: Home) -> None:
-    store = XattrMetadata(Disk(), 1000)
-    store.save(home.fd, home.home, SHORT)
+    store = XattrMetadata(1000)
+    store.save(Disk(), home.fd, home.home, SHORT)
     assert load(home) == SHORT
     assert home.spills() == []
     assert os.getxattr(home.fd, ATTRIBUTE) == packing.dump(SHORT)
 
 
 def test_values_of_all_sizes_are_read(home: Home) -> None:
-    store = XattrMetadata(Disk(), 65536)
+    store = XattrMetadata(65536)
     for size in (1, 100, 1000, 3900):
         record = Record(metadata={"m": "v" * size})
-        store.save(home.fd, home.home, record)
+        store.save(Disk(), home.fd, home.home, record)
         assert store.load(home.fd, home.home) == record
 
 
 def test_a_buffer_that_is_too_small(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = XattrMetadata(Disk(), 65536)
+    store = XattrMetadata(65536)
     store._reader.__init__(16)  # type: ignore[misc]
-    store.save(home.fd, home.home, SHORT)
+    store.save(Disk(), home.fd, home.home, SHORT)
     assert store.load(home.fd, home.home) == SHORT
 
 
 def test_spilled_and_back(home: Home) -> None:
-    store = XattrMetadata(Disk(), 1000)
-    store.save(home.fd, home.home, LONG)
+    store = XattrMetadata(1000)
+    store.save(Disk(), home.fd, home.home, LONG)
     assert load(home) == LONG
     assert len(home.spills()) == 1
     assert len(os.getxattr(home.fd, ATTRIBUTE)) < 300
 
     first = store.load(home.fd, home.home)
     other = attrs.evolve(first, tags=(("t", "2"),))
-    store.save(home.fd, home.home, other, first)
+    store.save(Disk(), home.fd, home.home, other, first)
     assert load(home).tags == (("t", "2"),)
     assert len(home.spills()) == 1
     assert home.spills() != [first.spill]
 
-    store.save(home.fd, home.home, SHORT, store.load(home.fd, home.home))
+    store.save(Disk(), home.fd, home.home, SHORT, store.load(home.fd, home.home))
     assert load(home) == SHORT
     assert home.spills() == []
 
@@ -107,32 +107,31 @@ def test_spilled_where_the_file_system_refuses(home: Home) -> None:
     """The limit is only what was found once: other attributes take room too."""
     for code in (errno.ENOSPC, errno.E2BIG, errno.ERANGE):
         disk = Disk(hooks=[FailAt(0, code)])
-        XattrMetadata(disk, 65536).save(home.fd, home.home, LONG)
+        XattrMetadata(65536).save(disk, home.fd, home.home, LONG)
         assert load(home) == LONG
 
 
 def test_a_short_record_that_is_refused_means_a_full_disk(home: Home) -> None:
     disk = Disk(hooks=[FailAt(0, errno.ENOSPC)])
     with pytest.raises(OSError, match="No space"):
-        XattrMetadata(disk, 65536).save(home.fd, home.home, SHORT)
+        XattrMetadata(65536).save(disk, home.fd, home.home, SHORT)
 
 
 def test_errors_leave_no_spill_and_the_old_record(home: Home) -> None:
-    store = XattrMetadata(Disk(), 1000)
-    store.save(home.fd, home.home, LONG)
+    store = XattrMetadata(1000)
+    store.save(Disk(), home.fd, home.home, LONG)
     old = store.load(home.fd, home.home)
     number = 0
     while True:
         fail = FailAt(number, errno.EIO)
-        failing = XattrMetadata(Disk(hooks=[fail]), 1000)
         try:
-            failing.save(home.fd, home.home, attrs.evolve(LONG, owner="bob"), old)
+            store.save(Disk(hooks=[fail]), home.fd, home.home, attrs.evolve(LONG, owner="bob"), old)
         except OSError:
             assert load(home) in (LONG, attrs.evolve(LONG, owner="bob"))
             named = store.load(home.fd, home.home).spill
             assert named in home.spills()
             assert set(home.spills()) <= {named, old.spill}
-            store.save(home.fd, home.home, LONG, store.load(home.fd, home.home))
+            store.save(Disk(), home.fd, home.home, LONG, store.load(home.fd, home.home))
             for name in set(home.spills()) - {store.load(home.fd, home.home).spill}:
                 os.unlink(home.path / ".s3gate" / "spill" / name)
             old = store.load(home.fd, home.home)
@@ -143,8 +142,8 @@ def test_errors_leave_no_spill_and_the_old_record(home: Home) -> None:
 
 
 def test_a_lost_spill(home: Home) -> None:
-    store = XattrMetadata(Disk(), 1000)
-    store.save(home.fd, home.home, LONG)
+    store = XattrMetadata(1000)
+    store.save(Disk(), home.fd, home.home, LONG)
     os.unlink(home.path / ".s3gate" / "spill" / home.spills()[0])
     record = store.load(home.fd, home.home)
     assert record.damaged
@@ -154,10 +153,10 @@ def test_a_lost_spill(home: Home) -> None:
 
 def test_a_lost_spill_makes_nothing_anybodys(home: Home) -> None:
     """Whose a bucket is stays known; what its list permitted does not."""
-    store = XattrMetadata(Disk(), 1000)
+    store = XattrMetadata(1000)
     acl = (Grant("group", "AllUsers", "READ"),) * 100
     bucket = BucketRecord("alice", 1, (("a", "1"),), acl, "BucketOwnerEnforced")
-    store.save(home.fd, home.home, Record(bucket=bucket))
+    store.save(Disk(), home.fd, home.home, Record(bucket=bucket))
     assert store.load(home.fd, home.home).bucket == bucket
     os.unlink(home.path / ".s3gate" / "spill" / home.spills()[0])
     left = store.load(home.fd, home.home).bucket
@@ -169,18 +168,18 @@ def test_a_spill_name_that_is_none(home: Home, name: str) -> None:
     (home.path / ".s3gate" / "spill").mkdir(parents=True)
     (home.path / "x").write_bytes(packing.dump(LONG))
     os.setxattr(home.fd, ATTRIBUTE, packing.dump(Record(etag="e", spill=name)))
-    store = XattrMetadata(Disk(), 1000)
+    store = XattrMetadata(1000)
     assert store.load(home.fd, home.home) == Record(etag="e", spill=name, damaged=True)
-    store.forget(home.home, store.load(home.fd, home.home))
+    store.forget(Disk(), home.home, store.load(home.fd, home.home))
     assert (home.path / "x").exists()
 
 
 def test_a_spill_that_is_replaced_while_it_is_read(home: Home) -> None:
-    store = XattrMetadata(Disk(), 1000)
-    store.save(home.fd, home.home, LONG)
+    store = XattrMetadata(1000)
+    store.save(Disk(), home.fd, home.home, LONG)
     stale = os.getxattr(home.fd, ATTRIBUTE)
     newer = attrs.evolve(LONG, owner="bob")
-    store.save(home.fd, home.home, newer, store.load(home.fd, home.home))
+    store.save(Disk(), home.fd, home.home, newer, store.load(home.fd, home.home))
 
     class Stale:
         def read(self, fd: int, name: bytes) -> bytes:

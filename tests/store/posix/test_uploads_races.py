@@ -415,7 +415,8 @@ def test_without_any_lock(root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
     monkeypatch.setattr(fcntl, "flock", refuse)
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     # Its state vanishes between finding the upload and locking it.
-    with UploadDir(Bucket("bucket", (b"bucket",), -1, -1), upload.upload_id, -1) as gone:
+    nowhere = Bucket(store._volume, "bucket", (b"bucket",), -1, -1)
+    with UploadDir(nowhere, upload.upload_id, -1) as gone:
         assert gone.try_lock(kind) is None
     store.uploads.abort("bucket", "k", other.upload_id)
     new = begin(store, "bucket", "new")

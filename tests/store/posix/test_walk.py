@@ -21,7 +21,6 @@ from s3daemon.store.interfaces import ListPage, ListQuery
 from s3daemon.store.posix import metadata, names, packing, places
 from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import SegmentOf, Snapshot
-from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.records import ATTRIBUTE, XattrMetadata
@@ -66,7 +65,7 @@ class Bucket:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        self.facts = EntryFacts(XattrMetadata(Disk("relaxed"), 4000), self.fd)
+        self.facts = EntryFacts(XattrMetadata(4000), self.fd)
         self.watched = Watched(path, window_ns=0)
         self.snapshots: Snapshots = self.watched
 
@@ -333,7 +332,7 @@ class Meddling(EntryFacts):
     """Facts that change the tree when the first file is loaded."""
 
     def __init__(self, bucket: Bucket, change: Any) -> None:
-        super().__init__(XattrMetadata(Disk("relaxed"), 4000), bucket.fd)
+        super().__init__(XattrMetadata(4000), bucket.fd)
         self.change = change
 
     def file(self, key: str, fd: int, status: os.stat_result) -> Any:
@@ -395,7 +394,7 @@ class Stale(EntryFacts):
 
 def test_stale_files_have_vanished_and_broken_ones_have_not(bucket: Bucket) -> None:
     bucket.make("a", "a-stale", "b")
-    bucket.facts = Stale(XattrMetadata(Disk("relaxed"), 4000), bucket.fd)
+    bucket.facts = Stale(XattrMetadata(4000), bucket.fd)
     assert bucket.keys() == ["a", "b"]
     bucket.make("c-broken")
     with pytest.raises(OSError, match="broken"):
