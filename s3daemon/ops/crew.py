@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -69,16 +70,16 @@ class Worker(ProcessProtocol):
 
     def abort(self) -> None:
         """End it, and have it write where each of its threads stands, as far as it can."""
-        self._signal("ABRT")
+        self._signal(signal.SIGABRT)
 
     def kill(self) -> None:
         """End it now."""
-        self._signal("KILL")
+        self._signal(signal.SIGKILL)
 
-    def _signal(self, name: str) -> None:
+    def _signal(self, number: int) -> None:
         transport: Any = self.transport
         try:
-            transport.signalProcess(name)
+            transport.signalProcess(number)
         except ProcessExitedAlready:
             return
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,9 @@ class Supervisor:
     def reloaded(self, worker: Worker) -> None:
         self.heard.append("reloaded")
 
+    def beats(self, worker: Worker) -> None:
+        self.heard.append("beats")
+
     def ended(self, worker: Worker, how: str) -> None:
         self.heard.append(how)
 
@@ -47,10 +53,10 @@ class Transport:
             raise self.problem
         self.written.append((childFD, data))
 
-    def signalProcess(self, name: str) -> None:
+    def signalProcess(self, number: int) -> None:
         if self.problem is not None:
             raise self.problem
-        self.written.append((-1, name.encode()))
+        self.written.append((-1, signal.Signals(number).name.encode()))
 
 
 def made(problem: Exception | None = None) -> tuple[Worker, Supervisor, Transport]:
@@ -64,11 +70,16 @@ def made(problem: Exception | None = None) -> tuple[Worker, Supervisor, Transpor
 def test_orders() -> None:
     worker, _, transport = made()
     worker.order(orders.RELOAD)
+    worker.abort()
     worker.kill()
-    assert transport.written == [(orders.ORDERS, b"reload\n"), (-1, b"KILL")]
+    assert transport.written == [
+        (orders.ORDERS, b"reload\n"),
+        (-1, b"SIGABRT"),
+        (-1, b"SIGKILL"),
+    ]
     worker.processEnded(Failure(ProcessDone(0)))
     worker.order(orders.STOP)
-    assert len(transport.written) == 2
+    assert len(transport.written) == 3
 
 
 @pytest.mark.parametrize("problem", [KeyError(0), ProcessExitedAlready()])
@@ -159,3 +170,29 @@ def test_descriptors_of_a_process(tmp_path: Path) -> None:
         crew.spawn(Worker(Supervisor(), 3), start, [11, 12], own_log, reactor)
         assert reactor.descriptors == {0: "w", 1: out, 2: "r", 3: "r", 4: 11, 5: 12}
         assert reactor.transport.written == [(0, start.line() + b"\n")]
+
+
+_ENDED = """
+import sys
+from twisted.internet import reactor
+from s3daemon.ops.crew import Worker
+
+class Supervisor:
+    def ended(self, worker, how):
+        print(how)
+        reactor.stop()
+
+worker = Worker(Supervisor(), 1)
+child = "import time; time.sleep(1000)"
+reactor.spawnProcess(worker, sys.executable, [sys.executable, "-c", child], childFDs={2: "r"})
+reactor.callWhenRunning(getattr(worker, sys.argv[1]))
+reactor.run()
+"""
+
+
+@pytest.mark.parametrize(("how", "number"), [("abort", 6), ("kill", 9)])
+def test_a_process_that_is_ended(how: str, number: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ENDED, how], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == f"signal {number}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signal import SIGABRT, SIGKILL
 from typing import Any
 
 import attrs
@@ -19,13 +20,13 @@ class Process:
 
     pid: int = 1
     told: list[bytes] = attrs.field(factory=list)
-    signals: list[str] = attrs.field(factory=list)
+    signals: list[int] = attrs.field(factory=list)
 
     def writeToChild(self, childFD: int, data: bytes) -> None:
         self.told.append(data)
 
-    def signalProcess(self, name: str) -> None:
-        self.signals.append(name)
+    def signalProcess(self, number: int) -> None:
+        self.signals.append(number)
 
 
 class Crew:
@@ -63,9 +64,9 @@ def test_one_that_hangs_says_where_and_is_ended() -> None:
         crew.questions(PATIENCE, answered=False)
         assert crew.processes[1].signals == []
         crew.questions(1, answered=False)
-        assert crew.processes[1].signals == ["ABRT"]
+        assert crew.processes[1].signals == [SIGABRT]
         crew.questions(1, answered=False)
-    assert crew.processes[1].signals == ["ABRT", "KILL"]
+    assert crew.processes[1].signals == [SIGABRT, SIGKILL]
     assert crew.processes[0].signals == []
     assert [(event["number"], event["seconds"]) for event in events] == [(2, PATIENCE * EVERY)]
 

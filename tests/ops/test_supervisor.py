@@ -35,7 +35,7 @@ class Process:
     plan: str
     told: list[str] = attrs.field(factory=list)
     asked: int = 0
-    signals: list[str] = attrs.field(factory=list)
+    signals: list[int] = attrs.field(factory=list)
 
     def writeToChild(self, childFD: int, data: bytes) -> None:
         assert childFD == orders.ORDERS
@@ -44,8 +44,8 @@ class Process:
         else:
             self.told += data.decode().splitlines()
 
-    def signalProcess(self, name: str) -> None:
-        self.signals.append(name)
+    def signalProcess(self, number: int) -> None:
+        self.signals.append(number)
 
     def reports(self, what: bytes) -> None:
         self.worker.childDataReceived(orders.REPORTS, what + b"\n")
@@ -208,7 +208,7 @@ def test_a_worker_that_hangs_is_ended() -> None:
     for _ in range(PATIENCE + 1):
         daemon.reactor.advance(EVERY)
         daemon.processes[0].reports(orders.PONG)
-    assert [process.signals for process in daemon.processes] == [[], ["ABRT"]]
+    assert [process.signals for process in daemon.processes] == [[], [signal.SIGABRT]]
     daemon.processes[1].ends(6)
     daemon.reactor.advance(EVERY)
     assert (len(daemon.processes), daemon.last.worker.number) == (3, 2)
@@ -334,7 +334,7 @@ def test_an_old_one_that_does_not_go_is_killed() -> None:
     daemon.signal(signal.SIGUSR2)
     daemon.last.reports(orders.READY)
     daemon.reactor.advance(orders.LINGER + DRAIN + BEYOND)
-    assert daemon.processes[0].signals == ["KILL"]
+    assert daemon.processes[0].signals == [signal.SIGKILL]
 
 
 def test_when_a_new_one_cannot_start_the_old_ones_stay() -> None:
@@ -425,7 +425,7 @@ def test_the_end_does_not_wait_for_ever() -> None:
     stopped = daemon.supervisor.stopService()
     daemon.processes[0].ends()
     daemon.reactor.advance(DRAIN + BEYOND)
-    assert daemon.processes[1].signals == ["KILL"]
+    assert daemon.processes[1].signals == [signal.SIGKILL]
     daemon.processes[1].ends(9)
     assert stopped.called
 
