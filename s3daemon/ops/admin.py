@@ -11,9 +11,8 @@ from pathlib import Path
 
 import s3daemon
 from s3daemon import config
-from s3daemon.ops import bucket_commands, first_run, user_arguments
+from s3daemon.ops import bucket_commands, doctor_command, first_run, user_arguments
 from s3daemon.ops.listening import Place
-from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.toml_file import SettingError
 
 
@@ -22,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except (SettingError, ProbeError, OSError) as error:
+    except (SettingError, OSError) as error:
         print(f"s3gate: {error}", file=sys.stderr)
         return 1
     return status
@@ -41,10 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path)
     check.set_defaults(command=_check_config)
 
-    tried = commands.add_parser("probe", help="find out whether a directory can hold a store")
-    tried.add_argument("root", type=Path)
-    tried.set_defaults(command=_probe)
-
+    doctor_command.register(commands)
     user_arguments.register(commands)
     bucket_commands.register(commands)
 
@@ -69,11 +65,6 @@ def _check_config(options: argparse.Namespace) -> int:
         # Reads certificates and keys; what cannot be used is an error.
         Place.of(listen, time.time)
     print(config.describe(settings), end="")
-    return 0
-
-
-def _probe(options: argparse.Namespace) -> int:
-    print(probe(options.root).describe())
     return 0
 
 

@@ -28,7 +28,6 @@ def test_check_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ("arguments", "says"),
     [
         (["check-config", "/nonexistent.toml"], "cannot be read"),
-        (["probe", "/nonexistent"], "does not exist"),
     ],
 )
 def test_what_is_wrong_is_said_on_standard_error(
@@ -42,12 +41,7 @@ def test_what_is_wrong_is_said_on_standard_error(
     assert "Traceback" not in got.err
 
 
-def test_probe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["probe", str(tmp_path)]) == 0
-    assert "xattrs up to" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["probe"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["doctor"]])
 def test_what_it_does_not_know(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)

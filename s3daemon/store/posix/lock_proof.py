@@ -25,12 +25,12 @@ def proved(path: Path) -> str:
     :param path: of a file that is nobody else's business, open to reading and writing.
     """
     for kind in lock_kinds.KINDS:
-        if _holds(path, kind):
+        if holds(path, kind):
             return kind
     return ""
 
 
-def _holds(path: Path, kind: str) -> bool:
+def holds(path: Path, kind: str) -> bool:
     """Whether locks of a kind exclude as they should, and vanish with their holder."""
     try:
         other = _Other(path, kind)

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import attrs
 
-from s3daemon.store.posix import private, syscalls
+from s3daemon.store.posix import syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.lock_proof import proved
-from s3daemon.store.posix.names import MAX_NAME_BYTES, PRIVATE_DIR
+from s3daemon.store.posix.names import MAX_NAME_BYTES
 from s3daemon.store.posix.probed import XATTR_MAX, Probe, record, recorded
 from s3daemon.store.posix.records import ATTRIBUTE
+from s3daemon.store.posix.trial import trial
 
 #: Without this much even the attribute that only names a spill file does not fit.
 _XATTR_LEAST = 512
@@ -74,26 +75,18 @@ def probe(root: Path) -> Probe:
 
 
 def _probe_in(disk: Disk, root: Path, root_fd: int) -> Probe:
-    name = PRIVATE_DIR + b"/probe-" + private.unique()
-    try:
-        _make(disk, PRIVATE_DIR, root_fd)
-        disk.mkdir(name, root_fd)
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root_fd)
-    except OSError as exc:
-        if exc.errno in _NO_ROOM:
-            raise _Full from exc
-        raise ProbeError(
-            f"{root} is not writable for this user ({exc.strerror}):"
-            " mount it read-write, and let the daemon's user own it"
-        ) from exc
-    try:
-        found = _try_all(disk, root, fd)
-        return attrs.evolve(found, locks=proved(root / os.fsdecode(name) / "file"))
-    finally:
-        for left in os.listdir(fd):
-            disk.unlink(os.fsencode(left), fd)
-        os.close(fd)
-        disk.rmdir(name, root_fd)
+    with ExitStack() as stack:
+        try:
+            tried = stack.enter_context(trial(disk, root, root_fd))
+        except OSError as exc:
+            if exc.errno in _NO_ROOM:
+                raise _Full from exc
+            raise ProbeError(
+                f"{root} is not writable for this user ({exc.strerror}):"
+                " mount it read-write, and let the daemon's user own it"
+            ) from exc
+        found = _try_all(disk, root, tried.fd)
+        return attrs.evolve(found, locks=proved(tried.path / "file"))
 
 
 def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
@@ -124,16 +117,10 @@ def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
             dir_sync=_can(disk.fsync, dir_fd),
             name_bytes=_name_bytes(disk, dir_fd),
             case_folding=_exists(b"FILE", dir_fd),
+            unicode_folding=_unicode_folding(disk, dir_fd),
         )
     finally:
         os.close(file_fd)
-
-
-def _make(disk: Disk, name: bytes, dir_fd: int) -> None:
-    try:
-        disk.mkdir(name, dir_fd)
-    except FileExistsError:
-        return
 
 
 def _can(call: object, *args: object) -> bool:
@@ -235,6 +222,16 @@ def _copy_range(disk: Disk, fd: int, dir_fd: int) -> bool:
         return False
     finally:
         os.close(target)
+
+
+def _unicode_folding(disk: Disk, dir_fd: int) -> bool:
+    """Whether two ways to write one accented letter, which are two keys, are one name."""
+    composed, decomposed = "\u00e9".encode(), "e\u0301".encode()
+    try:
+        os.close(disk.create(composed, dir_fd))
+    except OSError:
+        return False  # there are no such names
+    return _exists(decomposed, dir_fd)
 
 
 def _name_bytes(disk: Disk, dir_fd: int) -> int:

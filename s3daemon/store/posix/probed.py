@@ -41,6 +41,7 @@ class Probe:
     :ivar case_folding: names that differ only in case are one name here.
     :ivar locks: the kind of lock that holds between processes, of
         :mod:`s3daemon.store.posix.lock_kinds`; "" where none does.
+    :ivar unicode_folding: names that differ only in how accented letters are composed are one.
     :ivar metadata: where records are kept: :data:`XATTR` or :data:`SIDECAR`.
     """
 
@@ -56,6 +57,7 @@ class Probe:
     case_folding: bool
     locks: str = ""
     metadata: str = XATTR
+    unicode_folding: bool = False
 
     @property
     def spills(self) -> bool:
@@ -87,6 +89,8 @@ class Probe:
             )
         if self.case_folding:
             found.append("folds case: keys that differ only in case are one object here")
+        if self.unicode_folding:
+            found.append("folds Unicode: keys that differ only in composition are one object here")
         return ", ".join(found)
 
 
@@ -105,9 +109,9 @@ def recorded(root_fd: int) -> Probe | None:
         known = Probe(**json.loads(raw))
     except (ValueError, TypeError):
         return None
-    *facts, locks, metadata = attrs.astuple(known)
-    whole = all(isinstance(value, int) for value in facts)
-    whole = whole and locks in ("", *KINDS) and metadata in (XATTR, SIDECAR)
+    facts = attrs.asdict(known)
+    whole = facts.pop("locks") in ("", *KINDS) and facts.pop("metadata") in (XATTR, SIDECAR)
+    whole = whole and all(isinstance(value, int) for value in facts.values())
     return known if whole else None
 
 

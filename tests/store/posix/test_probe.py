@@ -261,7 +261,7 @@ def file(tmp_path: Path) -> Path:
 def test_both_kinds_hold_here(file: Path) -> None:
     before = descriptors()
     for kind in lock_kinds.KINDS:
-        assert lock_proof._holds(file, kind)
+        assert lock_proof.holds(file, kind)
     assert lock_proof.proved(file) == lock_kinds.OFD
     assert descriptors() == before
 
@@ -279,7 +279,7 @@ def test_locks_that_exclude_nobody(file: Path, monkeypatch: pytest.MonkeyPatch, 
     """As where each process, or each node, keeps them to itself."""
     monkeypatch.setattr(fcntl, "fcntl", lambda *_: 0)
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
-    assert not lock_proof._holds(file, kind)
+    assert not lock_proof.holds(file, kind)
 
 
 #: What another process answers in turn, where all is as it should be.
@@ -297,7 +297,7 @@ def test_every_answer_counts(file: Path, monkeypatch: pytest.MonkeyPatch, wrong:
         return answers.pop(0)
 
     monkeypatch.setattr(lock_proof._Other, "ask", ask)
-    assert not lock_proof._holds(file, lock_kinds.OFD)
+    assert not lock_proof.holds(file, lock_kinds.OFD)
 
 
 def test_a_lock_that_stays_after_its_holder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ def test_a_lock_that_stays_after_its_holder(file: Path, monkeypatch: pytest.Monk
         calls.append(other)
 
     monkeypatch.setattr(lock_proof._Other, "kill", kill)
-    assert not lock_proof._holds(file, lock_kinds.OFD)
+    assert not lock_proof.holds(file, lock_kinds.OFD)
     assert descriptors() == before
 
 
