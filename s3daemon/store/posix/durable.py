@@ -222,10 +222,10 @@ class Disk:
         """Make durable what names a directory has (strict), or do nothing (data, relaxed).
 
         It is what an answer waits for, and nothing else: where a later change relies on the order,
-        :meth:`fsync` is meant.  fsync(2)
+        :meth:`fsync` is meant.  Threads that want the same at the same time share one fsync(2).
         """
         if self.durability == "strict":
-            self._syncs.alone(self._fsync, fd)
+            self._syncs.together(self._fsync, fd)
 
     def sync_all(self, fd: int) -> None:
         """Bring all that was written to a file system onto the device (strict and data).
