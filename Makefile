@@ -2,6 +2,7 @@
 # make test   everything that judges a change
 # make check  the quick part of it
 # make fuzz   hostile input for every parser, SECONDS of each
+# make test-history  clients of several gateways see one order of things, for minutes
 # make test-filesystems  on mounted shared file systems (root; what is missing is skipped)
 
 SHELL := /bin/bash
@@ -12,7 +13,7 @@ JOBS ?= 2
 # The least branch coverage that is accepted, in percent.
 COVERAGE ?= 95
 
-.PHONY: run install dev check format lint types imports test test-filesystems unit coverage fuzz deb clean
+.PHONY: run install dev check format lint types imports test test-history test-filesystems unit coverage fuzz deb clean
 .DEFAULT_GOAL := help
 
 help:
@@ -63,6 +64,10 @@ unit: dev
 
 test: check
 	$(BIN)/pytest -q -n $(JOBS) --cov --cov-fail-under=$(COVERAGE) --cov-report=term
+
+test-history: dev
+	S3GATE_TEST_SEEDS=500 $(BIN)/pytest -q -n $(JOBS) --timeout 3600 tests/history
+	$(BIN)/pytest -q -s -n 0 -m history tests/history
 
 test-filesystems: dev
 	$(BIN)/pytest -q -m filesystems tests/filesystems

@@ -97,6 +97,11 @@ class _Search:
         self.sure = [one for one in in_order if one.end is not None]
         # A read that was never answered says nothing.
         self.maybe = [one for one in in_order if one.end is None and one.makes is not None]
+        needed = frozenset().union(*(one.needs or () for one in operations))
+        # Those that leave what nobody has seen, and need nothing, are all alike: the first will do.
+        self.alike = [
+            one.needs is None and not one.excludes and one.makes not in needed for one in self.maybe
+        ]
 
     def candidates(self, low: int, done: int) -> tuple[list[int], float]:
         """The operations that may be next, and the moment before which one of them has to be."""
@@ -135,9 +140,14 @@ class _Search:
         self, low: int, done: int, used: int, value: str, candidates: list[int], deadline: float
     ) -> list[tuple[int, int, int, str]]:
         found: list[tuple[int, int, int, str]] = []
+        tried = False
         for number, one in enumerate(self.maybe):
             if one.start > deadline:
                 break
+            if self.alike[number]:
+                if tried or used >> number & 1:
+                    continue
+                tried = True
             if not used >> number & 1 and one.suits(value) and one.makes is not None:
                 found.append((low, done, used | 1 << number, one.makes))
         for at in candidates:
