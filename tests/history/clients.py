@@ -234,8 +234,10 @@ class Client:
         except Refused:
             assert demanded is not None, f"{what}: refused without a condition"
             done = Operation(start, history.now(), excludes=frozenset([demanded]))
+            what += ": refused"
         except Missing:
             done = Operation(start, history.now(), needs=frozenset([ABSENT]))
+            what += ": not there"
         except Unknown:
             done = Operation(start, None, value, needs)
         except NotDone:

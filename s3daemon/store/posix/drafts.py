@@ -10,11 +10,14 @@ import os
 import stat
 from contextlib import suppress
 
-from s3daemon.store.interfaces import ObjectExists
+from s3daemon.store.interfaces import Busy, ObjectExists
 from s3daemon.store.posix import private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.paths import READ
 from s3daemon.store.posix.volume import Bucket, Volume
+
+#: How often what has a name may be gone when it is looked at.
+_TRIES = 20
 
 
 class Draft:
@@ -72,22 +75,33 @@ def place_new(volume: Volume, dir_fd: int, name: bytes, draft: Draft) -> bool:
     """Publish under a name that must be free; False if a directory has it.
 
     :raises ObjectExists: a file has it.
+    :raises Busy: whatever had it was gone again and again.
     """
-    disk = volume.disk
-    try:
-        if draft.name is None:
-            disk.link_fd(draft.fd, name, dir_fd)
-        elif volume.probe.noreplace:
-            disk.rename_new(draft.name, draft.dir_fd, name, dir_fd)
-            draft.name = None
+    for _ in range(_TRIES):
+        try:
+            _give_name(volume, dir_fd, name, draft)
+        except FileExistsError:
+            if is_directory(name, dir_fd):
+                return False
+            if is_file(name, dir_fd):
+                raise ObjectExists("the key is taken") from None
+            # A directory had it, and was pruned just now: the name is free.
         else:
-            disk.link(draft.name, draft.dir_fd, name, dir_fd)
-        draft.published = True
-        return True
-    except FileExistsError:
-        if is_directory(name, dir_fd):
-            return False
-        raise ObjectExists("the key is taken") from None
+            draft.published = True
+            return True
+    raise Busy("what has the name of the key comes and goes")
+
+
+def _give_name(volume: Volume, dir_fd: int, name: bytes, draft: Draft) -> None:
+    """:raises FileExistsError: something has it."""
+    disk = volume.disk
+    if draft.name is None:
+        disk.link_fd(draft.fd, name, dir_fd)
+    elif volume.probe.noreplace:
+        disk.rename_new(draft.name, draft.dir_fd, name, dir_fd)
+        draft.name = None
+    else:
+        disk.link(draft.name, draft.dir_fd, name, dir_fd)
 
 
 def replace(volume: Volume, bucket: Bucket, dir_fd: int, name: bytes, draft: Draft) -> bool:

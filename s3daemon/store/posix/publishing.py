@@ -115,7 +115,7 @@ def _place(
         swap(volume, bucket, dir_fd, segments, draft, condition)
         return
     if condition.create_only:
-        _create(volume, dir_fd, file_forms(segments[-1]), draft)
+        _create(volume, bucket, dir_fd, file_forms(segments[-1]), draft)
         return
     forms = file_forms(segments[-1])
     # Nothing is replaced where the name is free, and so no lock is needed: see swapping.  But the
@@ -162,7 +162,9 @@ def _tidy(volume: Volume, bucket: Bucket, dir_fd: int, forms: tuple[bytes, ...])
         unlink_object(volume, bucket, forms[-1], dir_fd)
 
 
-def _create(volume: Volume, dir_fd: int, forms: tuple[bytes, ...], draft: Draft) -> None:
+def _create(
+    volume: Volume, bucket: Bucket, dir_fd: int, forms: tuple[bytes, ...], draft: Draft
+) -> None:
     """Publish where there is no object.  :raises ObjectExists:"""
     before = draft.name
     for name in forms:
@@ -170,6 +172,13 @@ def _create(volume: Volume, dir_fd: int, forms: tuple[bytes, ...], draft: Draft)
             break
     else:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), forms[-1])
+    if volume.locks and name is not forms[0]:
+        # Nobody but who gives the natural name to a new object, as soon as the directory has it no
+        # more, comes in between.  Readers may have seen this one before: it was there, and has
+        # been replaced.
+        if is_file(forms[0], dir_fd):
+            unlink_object(volume, bucket, name, dir_fd)
+        return
     # Somebody may have created the key under its other name while a directory had the natural one,
     # or has it no more.
     if any(is_file(other, dir_fd) for other in forms if other is not name):

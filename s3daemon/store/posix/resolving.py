@@ -1,7 +1,9 @@
 """Finding the entry that a key means, for readers.
 
 The natural path is tried first, as a whole; only when there is no regular file are the escaped
-places of the key looked at, one after the other in the order in which they win.
+places of the key looked at, one after the other in the order in which they win.  A writer moves an
+object from its escaped to its natural name in two steps (link, unlink), and may do both between two
+looks of a reader; so behind the escaped name a reader looks for the natural one once more.
 """
 
 from __future__ import annotations
@@ -34,10 +36,12 @@ class Found:
 
     :ivar fd: the descriptor.
     :ivar st: what fstat(2) said after the open.
+    :ivar is_put: whether it is an object; a directory that nobody put is none.
     """
 
     fd: int
     st: os.stat_result
+    is_put: bool = True
 
     @property
     def is_directory(self) -> bool:
@@ -64,12 +68,28 @@ def find(volume: Volume, bucket: Bucket, key: str) -> Found:
     if found is None:
         found = find_file(bucket.fd, segments, tried=segments if plain else None)
         if found is None and is_folder_key(segments):
-            found = find_folder(volume, bucket, segments[:-1])
-        if found is None and plain:
-            # A writer may have moved it from its escaped to its natural name meanwhile.
-            found = _open_file(bucket.fd, path)
+            found = _find_folder_or_file(volume, bucket, segments)
         if found is None:
             raise NoSuchKey(key)
+    return found
+
+
+def _find_folder_or_file(volume: Volume, bucket: Bucket, segments: Place) -> Found | None:
+    """What a key ``name/`` has that has no file.
+
+    By the time that the record says no, there may be a file: who deletes clears the record first.
+    """
+    found = find_folder(volume, bucket, segments[:-1])
+    if found is None or found.is_put:
+        return found
+    try:
+        file = find_file(bucket.fd, segments)
+    except OSError:
+        os.close(found.fd)
+        raise
+    if file is not None:
+        os.close(found.fd)
+        return file
     return found
 
 
@@ -80,18 +100,18 @@ def is_taken(volume: Volume, bucket: Bucket, segments: Place) -> bool:
         found = find_folder(volume, bucket, segments[:-1])
     if found is None:
         return False
-    try:
-        if not found.is_directory:
-            return True
-        return volume.metadata.load(found.fd, bucket.home).put_ns is not None
-    finally:
-        os.close(found.fd)
+    os.close(found.fd)
+    return found.is_put
 
 
 def find_file(bucket_fd: int, segments: Place, tried: Place | None = None) -> Found | None:
-    """The regular file of a key, in whatever form it is, but for a place that was tried."""
+    """The regular file of a key, in whatever form it is.
+
+    :param tried: where it was looked for in vain just now.
+    """
     for place in file_places(bucket_fd, segments):
         if place == tried:
+            tried = None
             continue
         try:
             fd = open_place(bucket_fd, place, READ)
@@ -106,11 +126,20 @@ def find_file(bucket_fd: int, segments: Place, tried: Place | None = None) -> Fo
 
 
 def file_places(bucket_fd: int, segments: Place) -> Iterator[Place]:
-    """Where the file of a key may be, the place that wins first; the directories exist."""
-    forms = file_forms(segments[-1])
+    """Where to look for the file of a key, one after the other; the directories exist.
+
+    The place that wins comes first.  See the module for why a place comes twice.
+    """
+    forms = looks(segments[-1])
     for parent in directories(bucket_fd, segments[:-1]):
         for name in forms:
             yield (*parent, name)
+
+
+def looks(segment: bytes) -> tuple[bytes, ...]:
+    """The names under which to look for a file in a directory; see the module."""
+    forms = file_forms(segment)
+    return forms if len(forms) == 1 else (*forms, forms[0])
 
 
 def find_folder(volume: Volume, bucket: Bucket, segments: Place) -> Found | None:
@@ -123,8 +152,14 @@ def find_folder(volume: Volume, bucket: Bucket, segments: Place) -> Found | None
             if exc.errno in NOTHING_THERE:
                 continue
             raise
-        found = Found(fd, os.fstat(fd))
-        if volume.metadata.load(fd, bucket.home).put_ns is not None:
+        try:
+            is_put = volume.metadata.load(fd, bucket.home).put_ns is not None
+            found = Found(fd, os.fstat(fd), is_put)
+        except BaseException:
+            for one in (fd,) if implicit is None else (fd, implicit.fd):
+                os.close(one)
+            raise
+        if is_put:
             if implicit is not None:
                 os.close(implicit.fd)
             return found

@@ -34,7 +34,7 @@ from s3daemon.store.posix.paths import (
     file_forms,
     open_place,
 )
-from s3daemon.store.posix.resolving import find_folder, is_folder_key
+from s3daemon.store.posix.resolving import find_folder, is_folder_key, looks
 from s3daemon.store.posix.volume import Bucket, Volume
 
 #: How often an object may turn out to be another before its writer is told to try again.
@@ -140,7 +140,6 @@ def _place(
 
 def _look(volume: Volume, bucket: Bucket, segments: Place) -> Current | None:
     """The object of a key as it is now; None where it vanished on the way."""
-    forms = file_forms(segments[-1])
     for parent in directories(bucket.fd, segments[:-1]):
         # Opening a directory makes NFS ask the server for what is in it (close-to-open consistency,
         # nfs(5)); what this node remembers of names may be older than the lock.
@@ -150,7 +149,7 @@ def _look(volume: Volume, bucket: Bucket, segments: Place) -> Current | None:
             if exc.errno in NOTHING_THERE:
                 return None
             raise
-        for name in forms:
+        for name in looks(segments[-1]):
             place = (*parent, name)
             try:
                 fd = open_place(bucket.fd, place, READ)

@@ -6,8 +6,8 @@ bisection, and where a whole directory is rolled up into a common prefix, nothin
 of one object below it is established.
 
 What vanishes on the way is left out.  On NFS, ESTALE says that an open file or directory below the
-bucket has been removed by another machine (nfs(5)); should all of the export be stale, then the
-bucket itself is, and the listing fails.
+bucket has been removed by another machine (nfs(5)), or a file replaced, and then the new one is
+looked at; should all of the export be stale, then the bucket itself is, and the listing fails.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.frames import Frame
+from s3daemon.store.posix.names import is_natural
 from s3daemon.store.posix.paths import NOTHING_THERE, READ
 from s3daemon.store.posix.places import Place, Places
 from s3daemon.store.posix.snapshots import Snapshots
 
 _FILE = READ | os.O_NOFOLLOW
+
+#: How often a file may be replaced on another node while it is looked at.
+_TRIES = 20
 
 
 #: A frame and the sort key of the entry in it; None for the directory of the frame itself.
@@ -71,10 +75,17 @@ class Walk:
         text = key.decode()
         if sort_key is None:
             return self._load_directory(text, frame)
-        for place, name in frame.candidates(sort_key):
+        candidates = frame.candidates(sort_key)
+        # A writer may have moved it from its escaped to its natural name since the directory was
+        # read.  The other way there is a moment without any object.
+        moved = [(place, sort_key) for place, name in candidates if name != sort_key]
+        for place, name in (*candidates, *(moved if is_natural(sort_key) else ())):
             found = self._load_file(text, place, name)
             if found is not None:
                 return found
+        if not sort_key:
+            # An empty object has taken the place of the content: the record first, then the file.
+            return self._load_directory(text, frame)
         return None
 
     # ------------------------------------------------------------ the way down
@@ -213,6 +224,17 @@ class Walk:
         return found if self._folders else None
 
     def _load_file(self, key: str, place: Place, name: bytes) -> ObjectInfo | None:
+        """The facts of a file, or of another one that has its name by now."""
+        for _ in range(_TRIES):
+            try:
+                return self._load_current(key, place, name)
+            except OSError as failed:
+                if failed.errno != errno.ESTALE:
+                    raise
+        return None
+
+    def _load_current(self, key: str, place: Place, name: bytes) -> ObjectInfo | None:
+        """:raises OSError: ESTALE: it was replaced, or removed, on another node."""
         above = self._places.descriptor(place)
         if above < 0:
             return None
@@ -236,10 +258,6 @@ class Walk:
             if not stat.S_ISREG(status.st_mode):
                 return None
             info = self._facts.file(key, fd, status)
-        except OSError as failed:
-            if failed.errno != errno.ESTALE:
-                raise
-            return None
         finally:
             os.close(fd)
         self._snapshots.facts.put(status, info)

@@ -24,7 +24,7 @@ from s3daemon.store.interfaces import (
     Unavailable,
 )
 from s3daemon.store.memory import MemoryStore
-from s3daemon.store.posix import directories, locks, metadata, resolving, syscalls
+from s3daemon.store.posix import directories, locks, metadata, syscalls
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, Trace, descriptors, tree
@@ -826,24 +826,6 @@ def test_the_form_that_wins_goes_last(disk_store: PosixStore, root: Path) -> Non
     assert disk_store.objects.delete("bucket", "k")
     assert seen == [b"newer", b"newer"]
     assert tree(bucket_path(root)) == set()
-
-
-def test_a_reader_while_the_form_changes(
-    disk_store: PosixStore, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From the escaped to the natural name, after the reader has tried the natural one."""
-    put(disk_store, "bucket", "k/x", b"1")
-    put(disk_store, "bucket", "k", b"old")
-    find_file = resolving.find_file
-
-    def late(*args: Any, **kwargs: Any) -> Any:
-        monkeypatch.undo()
-        disk_store.objects.delete("bucket", "k/x")
-        put(disk_store, "bucket", "k", b"new")
-        return find_file(*args, **kwargs)
-
-    monkeypatch.setattr(resolving, "find_file", late)
-    assert content(disk_store, "bucket", "k") == b"new"
 
 
 @pytest.mark.parametrize("code", [errno.ESTALE, errno.ENOENT])

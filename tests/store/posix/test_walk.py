@@ -368,6 +368,37 @@ def test_what_turns_into_something_else_is_left_out(bucket: Bucket) -> None:
     assert bucket.keys() == ["a", "f"]
 
 
+def test_a_file_that_was_moved_to_its_natural_name_is_there_all_the_while(bucket: Bucket) -> None:
+    bucket.make("a", "k/x", ".s3gate%f+k", ".s3gate%d+d/.s3gate%f+l", ".s3gate%d+d/l/x", "d")
+
+    def change() -> None:
+        for path, name in ((bucket.path, "k"), (bucket.path / ".s3gate%d+d", "l")):
+            shutil.rmtree(path / name)
+            (path / name).write_bytes(b"new")
+            (path / f".s3gate%f+{name}").unlink()
+
+    bucket.facts = Meddling(bucket, change)
+    assert bucket.keys() == ["a", "d", "d/l", "k"]
+
+
+def test_an_empty_object_that_has_taken_the_place_of_content_is_there_all_the_while(
+    bucket: Bucket,
+) -> None:
+    bucket.make("d/.s3gate%f+", "d/x")
+
+    class Emptied(Watched):
+        def of(self, directory: int, segment_of: SegmentOf) -> Snapshot | Chunks:
+            snapshot = super().of(directory, segment_of)
+            if self.asked[-1] == "d":
+                bucket.record("d", put_ns=5, owner="me")
+                (bucket.path / "d/.s3gate%f+").unlink()
+            return snapshot
+
+    bucket.snapshots = Emptied(bucket.path)
+    page = bucket.page()
+    assert [(info.key, info.owner) for info in page.objects] == [("d/", "me"), ("d/x", None)]
+
+
 def test_a_way_that_was_moved_is_not_followed(bucket: Bucket) -> None:
     """Far up, a directory that had to be closed is now another one."""
     deep = "d/" * (places.MAX_OPEN + 10)
@@ -399,6 +430,21 @@ def test_stale_files_have_vanished_and_broken_ones_have_not(bucket: Bucket) -> N
     bucket.make("c-broken")
     with pytest.raises(OSError, match="broken"):
         bucket.page()
+
+
+def test_a_file_that_another_node_replaces_has_not_vanished(bucket: Bucket) -> None:
+    class Replaced(EntryFacts):
+        left = 3
+
+        def file(self, key: str, fd: int, status: os.stat_result) -> Any:
+            self.left -= 1
+            if self.left >= 0:
+                raise OSError(errno.ESTALE, "stale")
+            return super().file(key, fd, status)
+
+    bucket.make("a")
+    bucket.facts = Replaced(XattrMetadata(Disk("relaxed"), 4000), bucket.fd)
+    assert bucket.keys() == ["a"]
 
 
 @pytest.mark.parametrize(("code", "fails"), [(errno.ESTALE, False), (errno.EIO, True)])
