@@ -443,7 +443,7 @@ def test_a_file_that_another_node_replaces_has_not_vanished(bucket: Bucket) -> N
             return super().file(key, fd, status)
 
     bucket.make("a")
-    bucket.facts = Replaced(XattrMetadata(Disk("relaxed"), 4000), bucket.fd)
+    bucket.facts = Replaced(XattrMetadata(4000), bucket.fd)
     assert bucket.keys() == ["a"]
 
 
