@@ -11,7 +11,13 @@ from pathlib import Path
 
 import s3daemon
 from s3daemon import config
-from s3daemon.ops import bucket_commands, doctor_command, first_run, user_arguments
+from s3daemon.ops import (
+    bucket_commands,
+    doctor_command,
+    first_run,
+    scrub_arguments,
+    user_arguments,
+)
 from s3daemon.ops.listening import Place
 from s3daemon.toml_file import SettingError
 
@@ -43,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor_command.register(commands)
     user_arguments.register(commands)
     bucket_commands.register(commands)
+    scrub_arguments.register(commands)
 
     run = commands.add_parser("run", help="serve a directory in the foreground, to try it out")
     run.add_argument("--root", type=Path, default=Path("data"), help="default: %(default)s")

@@ -50,13 +50,14 @@ def put(
     owner: str | None = "alice",
     create_only: bool = False,
     condition: Condition | None = None,
+    checksum: Checksum | None = None,
 ) -> ObjectInfo:
     """Put an object in one piece."""
     writer = store.objects.create(bucket, key, attributes, owner, condition or new_if(create_only))
     try:
         if data:
             writer.write([data])
-        return writer.commit(md5(data))
+        return writer.commit(md5(data), checksum)
     finally:
         writer.abort()
 

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from s3daemon.store.interfaces import Corrupt, NoSuchBucket, NoSuchUpload
-from s3daemon.store.posix import private
+from s3daemon.store.posix import pointers, private
 from s3daemon.store.posix.completing import remove_upload
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
-from s3daemon.store.posix.pointers import point_to
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.upload_names import GONE, WITHIN, is_upload_id
 from s3daemon.store.posix.upload_state import UploadDir, open_upload
@@ -105,28 +104,11 @@ class _Work:
             path = UPLOADS_DIR + b"/" + name
             with self.go_on(), suppress(FileNotFoundError):
                 st = os.stat(path, dir_fd=bucket.fd, follow_symlinks=False)
-                within = _pointed_to(bucket, path)
-                if max(st.st_mtime_ns, st.st_ctime_ns) >= self._before_ns or self._is_there(within):
-                    continue
-                self.volume.disk.unlink(path, bucket.fd)
-                self._left -= 1
-                if within is not None:
-                    self._point_again(within)
-
-    def _is_there(self, name: str | None) -> bool:
-        if name is None:
-            return False
-        try:
-            self.volume.bucket(name).close()
-        except NoSuchBucket:
-            return False
-        return True
-
-    def _point_again(self, name: str) -> None:
-        """Undo the removal if the bucket has been made since: its first upload has seen the
-        pointer, perhaps, and made none."""
-        with suppress(NoSuchBucket), self.volume.bucket(name) as now:
-            point_to(now.disk, now)
+                if max(st.st_mtime_ns, st.st_ctime_ns) < self._before_ns and pointers.is_stale(
+                    self.volume, bucket, path
+                ):
+                    pointers.remove(self.volume, bucket, path)
+                    self._left -= 1
 
     def spills(self, bucket: Bucket) -> None:
         """Remove the old spill files of a bucket that no record names."""
@@ -200,25 +182,10 @@ def _within(bucket: Bucket) -> list[str]:
     for name in _names(UPLOADS_DIR, bucket.fd):
         if name.startswith(WITHIN):
             with suppress(OSError):
-                within = _pointed_to(bucket, UPLOADS_DIR + b"/" + name)
+                within = pointers.read(bucket, UPLOADS_DIR + b"/" + name)
                 if within is not None:
                     found.append(within)
     return found
-
-
-def _pointed_to(bucket: Bucket, path: bytes) -> str | None:
-    """The name of the bucket within that a pointer is to; None if it is to none.
-
-    :raises OSError:
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=bucket.fd)
-    with open(fd, "rb") as file:
-        raw = file.read(4096)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return None
-    return text if text.startswith(bucket.name + ":") else None
 
 
 def _names(path: bytes, dir_fd: int) -> list[bytes]:

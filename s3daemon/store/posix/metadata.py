@@ -59,6 +59,7 @@ class Record:
     :ivar put_ns: when a directory was put as an object; None for files and for other directories.
     :ivar extra: fields of a later version.
     :ivar damaged: there is something that cannot be understood: it counts as no record.
+    :ivar later: that is so because a later version of the format wrote it.
     """
 
     etag: str | None = None
@@ -79,6 +80,7 @@ class Record:
     damaged: bool = False
     part_checksums: str | None = None
     acl: Grants | None = None
+    later: bool = False
 
     @property
     def attributes(self) -> Attributes:
@@ -88,6 +90,7 @@ class Record:
 
 EMPTY = Record()
 DAMAGED = Record(damaged=True)
+LATER = Record(damaged=True, later=True)
 
 
 def object_record(
@@ -143,8 +146,8 @@ def object_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
             record.owner,
             part_sizes(record.parts) if record.parts else (),
             record.upload_id,
-            checksum=_checksum(record.checksums) if record.checksums else None,
-            part_checksums=_part_checksums(record) if record.part_checksums else (),
+            checksum=checksum_of(record) if record.checksums else None,
+            part_checksums=part_checksums_of(record) if record.part_checksums else (),
         )
     return ObjectInfo(key, st.st_size, st.st_mtime_ns, _token(st), attributes, record.owner)
 
@@ -154,7 +157,7 @@ def folder_info(key: str, st: os.stat_result, record: Record) -> ObjectInfo:
     attributes = Attributes(record.system, record.metadata, record.tags, record.acl)
     if record.put_ns is not None:
         etag = record.etag or EMPTY_ETAG
-        checksum = _checksum(record.checksums) if record.checksums else None
+        checksum = checksum_of(record) if record.checksums else None
         return ObjectInfo(key, 0, record.put_ns, etag, attributes, record.owner, checksum=checksum)
     token = f"{st.st_mtime_ns:x}-0-{st.st_ino:x}"
     return ObjectInfo(key, 0, st.st_mtime_ns, token, attributes, record.owner, folder=True)
@@ -165,21 +168,21 @@ def checksums(checksum: Checksum | None) -> Mapping[str, str]:
     return NOTHING if checksum is None else {checksum.algorithm: checksum.value}
 
 
-def _checksum(checksums: Mapping[str, str]) -> Checksum | None:
+def checksum_of(record: Record) -> Checksum | None:
     """The first one that can be used: other programs write records, and later versions."""
-    for algorithm, value in checksums.items():
+    for algorithm, value in record.checksums.items():
         if algorithm in ALGORITHMS and _VALUE.fullmatch(value):
             # Base64 has no dash, so this is the number of parts.
             return Checksum(algorithm, value, "COMPOSITE" if "-" in value else "FULL_OBJECT")
     return None
 
 
-def _part_checksums(record: Record) -> tuple[str, ...]:
-    """One by one; nothing where they cannot be those of all parts."""
+def part_checksums_of(record: Record) -> tuple[str, ...]:
+    """The checksums of the parts one by one; nothing where they cannot be those of all parts."""
     text, count = record.part_checksums or "", sum(count for _, count in record.parts)
     if not count or len(text) % count or not _VALUES.fullmatch(text):
         return ()
-    if _checksum(record.checksums) is None:
+    if checksum_of(record) is None:
         return ()
     length = len(text) // count
     return tuple(text[at : at + length] for at in range(0, len(text), length))

@@ -35,6 +35,7 @@ from typing import Any
 
 from s3daemon.store.posix.metadata import (
     DAMAGED,
+    LATER,
     MAX_PARTS,
     NOTHING,
     BucketRecord,
@@ -103,8 +104,10 @@ def parse(raw: bytes) -> Record:
     try:
         text = raw.decode("utf-8", "surrogatepass")
         fields, end = _decoder.raw_decode(text)
-        if end != len(text) or fields["v"] != VERSION:
+        if end != len(text):
             return DAMAGED
+        if fields["v"] != VERSION:
+            return LATER if type(fields["v"]) is int and fields["v"] > VERSION else DAMAGED
         get = fields.get
         raw_stamp = get("stamp")
         raw_parts = get("parts")

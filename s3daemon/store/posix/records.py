@@ -18,6 +18,7 @@ import attrs
 from s3daemon.store.posix import metadata, packing, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
+from s3daemon.store.posix.paths import READ, open_quietly
 from s3daemon.store.posix.syscalls import XattrReader
 
 #: The one attribute.
@@ -49,7 +50,8 @@ class MetadataStore(Protocol):
         """The record of an open entry; an empty one where there is none or no legible one.
 
         A damaged record with a ``spill`` is one whose long form is gone; it has what the attribute
-        holds.  Either the entry itself has just been removed, or somebody removed our file.
+        holds.  Either the entry itself has just been removed, or somebody removed or damaged our
+        file.
         """
 
     def save(
@@ -88,7 +90,7 @@ class XattrMetadata:
         record = self._parse_again(raw) if len(raw) <= _SHORT else packing.parse(raw)
         while record.spill is not None:
             whole = _read_spill(home, record.spill)
-            if whole is not None:
+            if whole is not None and not whole.damaged:
                 # What the attribute says is newer, should a restored copy disagree.
                 return attrs.evolve(whole, stamp=record.stamp, etag=record.etag, spill=record.spill)
             # Replaced meanwhile?  Then the attribute names another one.
@@ -158,11 +160,7 @@ def _read_spill(home: int, name: str) -> Record | None:
     if not _SPILL_NAME.fullmatch(name):
         return None
     try:
-        fd = os.open(
-            private.SPILL + b"/" + name.encode(),
-            os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK,
-            dir_fd=home,
-        )
+        fd = open_quietly(private.SPILL + b"/" + name.encode(), READ | os.O_NOFOLLOW, home)
     except FileNotFoundError:
         return None
     try:

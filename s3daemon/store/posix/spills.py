@@ -19,7 +19,7 @@ from threading import Lock
 
 from s3daemon.store.posix import packing, private
 from s3daemon.store.posix.durable import Disk
-from s3daemon.store.posix.paths import DIRECTORY, READ
+from s3daemon.store.posix.paths import DIRECTORY, READ, open_quietly
 from s3daemon.store.posix.records import ABSENT, ATTRIBUTE
 from s3daemon.store.posix.volume import Bucket
 
@@ -29,9 +29,10 @@ FOUND = "user.s3gate.found"
 #: The least time between two searches of a bucket.
 _DAY_NS = 86_400 * 10**9
 #: Entries between two looks whether to stop.
-_STEP = 200
+STEP = 200
 
-_NAME = re.compile(rb"[0-9a-f]{32}")
+#: The name of a spill file.
+SPILL_NAME = re.compile(rb"[0-9a-f]{32}")
 
 
 class Spills:
@@ -57,7 +58,7 @@ class Spills:
         doubtful = dict(_doubtful(bucket, before_ns))
         if not doubtful or not self._is_due(bucket.name):
             return 0
-        found = _search(bucket, frozenset(doubtful), should_stop)
+        found = search(bucket, frozenset(doubtful), should_stop)
         if found is None:
             return 0
         removed = 0
@@ -100,7 +101,7 @@ def _doubtful(bucket: Bucket, before_ns: int) -> Iterator[tuple[bytes, bool]]:
     try:
         for entry in os.listdir(spills):
             name = os.fsencode(entry)
-            if not _NAME.fullmatch(name):
+            if not SPILL_NAME.fullmatch(name):
                 continue
             with suppress(FileNotFoundError):
                 fd = os.open(name, READ | os.O_NOFOLLOW, dir_fd=spills)
@@ -135,7 +136,7 @@ def _named_at(bucket: Bucket, path: bytes) -> bytes | None:
         os.close(fd)
 
 
-def _search(
+def search(
     bucket: Bucket, wanted: frozenset[bytes], should_stop: Callable[[], bool]
 ) -> dict[bytes, bytes] | None:
     """Where the records are that name these spill files: name -> path from the bucket.
@@ -149,7 +150,7 @@ def _search(
     while left:
         path = left.pop()
         try:
-            directory = os.open(path, DIRECTORY | os.O_NOFOLLOW, dir_fd=bucket.fd)
+            directory = open_quietly(path, DIRECTORY | os.O_NOFOLLOW, bucket.fd)
         except (FileNotFoundError, NotADirectoryError):
             continue
         try:
@@ -157,7 +158,7 @@ def _search(
             with os.scandir(directory) as entries:
                 for entry in entries:
                     looked += 1
-                    if looked % _STEP == 0 and should_stop():
+                    if looked % STEP == 0 and should_stop():
                         return None
                     name = os.fsencode(entry.name)
                     below = name if path == b"." else path + b"/" + name

@@ -15,7 +15,7 @@ from s3daemon.store.posix import lock_kinds, locks, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.packing import dump_acl, parse_acl
-from s3daemon.store.posix.paths import DIRECTORY
+from s3daemon.store.posix.paths import DIRECTORY, READ, open_quietly
 from s3daemon.store.posix.upload_names import (
     SEALED,
     STATE,
@@ -159,7 +159,7 @@ def open_upload(bucket: Bucket, upload_id: str) -> UploadDir:
     if not is_upload_id(upload_id):
         raise NoSuchUpload("the text has not the shape of an upload id")
     try:
-        fd = os.open(path_of(upload_id), _OPEN, dir_fd=bucket.fd)
+        fd = open_quietly(path_of(upload_id), _OPEN, bucket.fd)
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise NoSuchUpload(upload_id) from exc
     return UploadDir(bucket, upload_id, fd)
@@ -212,7 +212,7 @@ def write_state(disk: Disk, upload: UploadInfo, fd: int) -> None:
 def read_state(upload_id: str, fd: int) -> UploadInfo:
     """See :meth:`UploadDir.info`."""
     try:
-        state = os.open(STATE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=fd)
+        state = open_quietly(STATE, READ | os.O_NOFOLLOW, fd)
     except FileNotFoundError as exc:
         raise NoSuchUpload(upload_id) from exc
     with open(state, "rb") as file:

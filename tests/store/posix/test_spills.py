@@ -171,7 +171,7 @@ def test_what_cannot_be_looked_at_may_be_in_use(
 def test_a_search_that_is_told_to_stop_finds_nothing_out(
     store: PosixStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spills, "_STEP", 1)
+    monkeypatch.setattr(spills, "STEP", 1)
     put(store, "bucket", "k", b"1", LONG)
     (spill_dir(root) / ("0" * 32)).touch()
     for _ in range(3):

@@ -1,0 +1,91 @@
+"""``s3gate scrub``: what may stand on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from s3daemon import config_kinds as kinds
+from s3daemon.ops import scrub_commands
+
+T = TypeVar("T")
+
+_RATE = kinds.size(0, 1 << 50)
+_AGE = kinds.duration(0.0, 3650 * 86400.0, zero="any age")
+#: What people write for KiB ...
+_SHORT = "KMGT"
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add ``scrub`` to a parser."""
+    text = "read everything again and say what is not as it was put; changes nothing"
+    scrub = _command(commands, "scrub", scrub_commands.run_scrub, text)
+    scrub.add_argument(
+        "--since",
+        type=_when,
+        metavar="WHEN",
+        help="read only what has changed since: 7d, or a time",
+    )
+    scrub.add_argument(
+        "--state", type=Path, metavar="FILE", help="where to go on after an interruption"
+    )
+
+
+def _command(
+    commands: argparse._SubParsersAction[Any],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+    )
+    parser.add_argument("root", type=Path, help="the directory whose sub-directories are buckets")
+    parser.add_argument(
+        "target", nargs="?", default="", metavar="BUCKET[/PREFIX]", help="default: all buckets"
+    )
+    parser.add_argument(
+        "--rate",
+        type=_rate,
+        default="50M",
+        metavar="SIZE",
+        help="bytes to read in a second, such as 50M; 0: as fast as it goes; default: %(default)s",
+    )
+    parser.add_argument(
+        "--older",
+        type=_age,
+        default="1d",
+        metavar="TIME",
+        help="leftovers count from this age on; younger ones may be at work; default: %(default)s",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object in each line")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _rate(text: str) -> int:
+    long = text + "iB" if text[-1:] in _SHORT else text + "B" if text.isdecimal() else text
+    return _read(_RATE, long)
+
+
+def _age(text: str) -> float:
+    return _read(_AGE, text)
+
+
+def _read(kind: kinds.Kind[T], text: str) -> T:
+    try:
+        return kind.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"has to be {error}") from None
+
+
+def _when(text: str) -> str:
+    try:
+        scrub_commands.parse_when(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "has to be a duration such as 7d, or a time such as 2027-01-31T12:00:00Z"
+        ) from None
+    return text
