@@ -3,6 +3,7 @@
 # make check  the quick part of it
 # make fuzz   hostile input for every parser, SECONDS of each
 # make test-history  clients of several gateways see one order of things, for minutes
+# make test-faults  every system call of every action fails in every way it can (minutes)
 # make test-filesystems  on mounted shared file systems (root; what is missing is skipped)
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ JOBS ?= 2
 # The least branch coverage that is accepted, in percent.
 COVERAGE ?= 95
 
-.PHONY: run install dev check format lint types imports test test-history test-filesystems unit coverage fuzz deb clean
+.PHONY: run install dev check format lint types imports test test-faults test-history test-filesystems unit coverage fuzz deb clean
 .DEFAULT_GOAL := help
 
 help:
@@ -68,6 +69,9 @@ test: check
 test-history: dev
 	S3GATE_TEST_SEEDS=500 $(BIN)/pytest -q -n $(JOBS) --timeout 3600 tests/history
 	$(BIN)/pytest -q -s -n 0 -m history tests/history
+
+test-faults: dev
+	$(BIN)/pytest -q -n $(JOBS) -m faults tests/faults
 
 test-filesystems: dev
 	$(BIN)/pytest -q -m filesystems tests/filesystems

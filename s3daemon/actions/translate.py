@@ -84,9 +84,9 @@ _FACTS: Mapping[type, tuple[type[errors.S3Error], str, tuple[str, ...]]] = {
     store.InvalidPart: (errors.InvalidPart, "", ("UploadId",)),
     store.PartTooSmall: (errors.EntityTooSmall, "", ()),
     store.OutOfSpace: (errors.StorageFull, "", ()),
-    # A refusal that trying again does not mend, unlike 503.
+    # Not the caller's rights, which AccessDenied would be taken for: other gateways may do it.
     store.ReadOnly: (
-        errors.AccessDenied,
+        errors.ServiceUnavailable,
         "The storage behind this endpoint is read-only at the moment.",
         (),
     ),

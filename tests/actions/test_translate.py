@@ -42,7 +42,7 @@ NAMES = {"bucket": "b", "key": "k", "upload_id": "u"}
             {"PartNumber": "2", "ETag": "etag", "ProposedSize": "7"},
         ),
         (store.OutOfSpace("x"), "StorageFull", 507, {}),
-        (store.ReadOnly("x"), "AccessDenied", 403, {}),
+        (store.ReadOnly("x"), "ServiceUnavailable", 503, {}),
         (store.AccessRefused("x"), "AccessDenied", 403, {}),
         (store.Busy("x"), "SlowDown", 503, {}),
         (store.Unavailable("x"), "ServiceUnavailable", 503, {}),

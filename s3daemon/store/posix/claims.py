@@ -17,6 +17,7 @@ from contextlib import suppress
 import attrs
 
 from s3daemon.store.posix import lock_kinds
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.upload_names import Scan, claim_name
 from s3daemon.store.posix.upload_state import UploadDir
@@ -40,7 +41,7 @@ class Claim:
         """Let go of the lock; the file stays.  May be called twice."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)
 
 
 def take(disk: Disk, directory: int, number: int, kind: str) -> Claim | None:
@@ -59,15 +60,15 @@ def take(disk: Disk, directory: int, number: int, kind: str) -> Claim | None:
         os.close(fd)
         return Claim()
     try:
-        locked = lock_kinds.take(kind, fd, exclusive=True)
+        locked = lock_kinds.take(kind, fd, exclusive=True) and os.fstat(fd).st_nlink > 0
     except OSError:
         # Whoever completes the upload would take us for dead.
-        os.close(fd)
+        release(fd)
         disk.unlink(name, directory)
         return None
-    if locked and os.fstat(fd).st_nlink:
+    if locked:
         return Claim(fd)
-    os.close(fd)  # it was broken before it was locked
+    release(fd)  # it was broken before it was locked
     return None
 
 

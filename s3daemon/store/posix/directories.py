@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Literal
 
 import attrs
 
 from s3daemon.store.interfaces import Busy
-from s3daemon.store.posix import locks, private
-from s3daemon.store.posix.names import UPLOADS_DIR, is_natural, needs_record
+from s3daemon.store.posix import locks, private, pruning
+from s3daemon.store.posix.descriptors import release
+from s3daemon.store.posix.names import is_natural, needs_record
 from s3daemon.store.posix.paths import (
     DIRECTORY,
     NOTHING_THERE,
@@ -30,18 +30,6 @@ from s3daemon.store.posix.paths import (
     open_place,
 )
 from s3daemon.store.posix.volume import Bucket, Volume
-
-Which = Literal["implicit", "no bucket", "any"]
-
-#: Which directories may be removed: those that a writer made on the way to an object ...
-IMPLICIT: Which = "implicit"
-#: ... those that no CreateBucket made ...
-NO_BUCKET: Which = "no bucket"
-#: ... or any.
-ANY_EMPTY: Which = "any"
-
-#: Links of a directory without directories in it, on file systems that count them.
-_NO_SUBDIRECTORIES = 2
 
 
 class Directory:
@@ -64,7 +52,7 @@ class Directory:
         """Let go, of the lock too.  May be called twice."""
         if self._owned:
             self._owned = False
-            os.close(self.fd)
+            release(self.fd)
 
 
 def make(volume: Volume, bucket: Bucket, segments: Place) -> Directory:
@@ -89,15 +77,15 @@ def make(volume: Volume, bucket: Bucket, segments: Place) -> Directory:
         for segment in segments:
             below, name, is_new = _enter(volume, bucket, at, segment)
             if at != bucket.fd:
-                os.close(at)
+                release(at)
             at = below
             place = (*place, name)
             if is_new:
                 made.append(place)
     except BaseException:
         if at != bucket.fd:
-            os.close(at)
-        unmake(volume, bucket, made)
+            release(at)
+        pruning.unmake(volume, bucket, made)
         raise
     return Directory(at, place, tuple(made), owned=True)
 
@@ -159,7 +147,7 @@ def _mark(volume: Volume, bucket: Bucket, at: int, name: bytes, segment: bytes) 
     try:
         _write_implicit(volume, bucket, fd, segment.decode() if hashed else None)
     except OSError:
-        if locks.try_lock(fd) and _is_at(fd, name, at):
+        if locks.try_lock(fd) and pruning.is_at(fd, name, at):
             private.try_rmdir(volume.disk, name, at)
         os.close(fd)
         raise
@@ -202,80 +190,6 @@ def sync(volume: Volume, bucket: Bucket, directory: Directory) -> None:
             disk.sync_names(fd)
         finally:
             os.close(fd)
-
-
-def unmake(volume: Volume, bucket: Bucket, made: list[Place] | tuple[Place, ...]) -> None:
-    """Take back directories that were made for an object that did not come about."""
-    for place in reversed(made):
-        if not remove(volume, bucket, place, IMPLICIT):
-            return
-
-
-def prune(volume: Volume, bucket: Bucket, place: Place) -> None:
-    """Remove a directory, and those above it, as long as they are implicit and empty.
-
-    What an error or a crash leaves of them is harmless, so this never fails and never syncs.
-    """
-    while place and remove(volume, bucket, place, IMPLICIT):
-        place = place[:-1]
-
-
-def remove(volume: Volume, bucket: Bucket, place: Place, which: Which) -> bool:
-    """Remove one directory if it is empty, and not an object, and one of those that may go.
-
-    :return: whether it is gone.
-    """
-    try:
-        fd = open_place(bucket.fd, place, DIRECTORY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    try:
-        return remove_open(volume, bucket, place, fd, which)
-    finally:
-        os.close(fd)
-
-
-def remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: Which) -> bool:
-    """The same for a directory that is open; its lock is held until the descriptor is closed."""
-    try:
-        if locks.try_lock(fd) is False:
-            return False
-        record = volume.metadata.load(fd, bucket.home)
-        if record.put_ns is not None:
-            return False
-        if which is not ANY_EMPTY and record.bucket is not None:
-            return False
-        if which is IMPLICIT and not record.implicit:
-            return False
-        parent = bucket.fd if len(place) == 1 else open_place(bucket.fd, place[:-1], DIRECTORY)
-        try:
-            if not _is_at(fd, place[-1], parent):
-                return True  # another has removed it, and what is there now is not locked
-            gone = private.try_rmdir(volume.disk, place[-1], parent)
-            if not gone and os.fstat(fd).st_nlink != _NO_SUBDIRECTORIES:
-                # Uploads in a directory that served as a bucket, and are over, leave theirs behind.
-                gone = private.try_rmdir(volume.disk, UPLOADS_DIR, fd) and private.try_rmdir(
-                    volume.disk, place[-1], parent
-                )
-        finally:
-            if parent != bucket.fd:
-                os.close(parent)
-        if gone:
-            volume.metadata.forget(volume.disk, bucket.home, record)
-        return gone
-    except OSError:
-        return False
-
-
-def _is_at(fd: int, name: bytes, dir_fd: int) -> bool:
-    """Whether an open directory has this name."""
-    try:
-        there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(there, os.fstat(fd))
 
 
 def is_linked(bucket: Bucket, directory: Directory) -> bool:

@@ -30,7 +30,7 @@ from contextlib import suppress
 import attrs
 
 from s3daemon.store.interfaces import BucketNotEmpty, Busy, NoSuchBucket
-from s3daemon.store.posix import directories, locks, private
+from s3daemon.store.posix import locks, private, pruning
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import RESERVED
 from s3daemon.store.posix.paths import DIRECTORY, NOTHING_THERE, Place, open_place
@@ -71,7 +71,7 @@ def delete_bucket(volume: Volume, name: str) -> None:
         try:
             for place, record in below:
                 _move_aside(volume, bucket, place, undo)
-                if not directories.remove(volume, bucket, place, directories.ANY_EMPTY):
+                if not pruning.remove_any(volume, bucket, place):
                     raise BucketNotEmpty(name)
                 if record.bucket is not None:
                     undo.append(_Gone(place, record))

@@ -21,6 +21,7 @@ from types import TracebackType
 
 from s3daemon.store.interfaces import Busy, Condition, ConditionConflict, ConditionUnsupported
 from s3daemon.store.posix import lock_kinds, private
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.names import PRIVATE_DIR, decode, dir_name, needs_record
 
@@ -55,7 +56,7 @@ class Held:
     ) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)
 
 
 class KeyLocks:

@@ -184,12 +184,12 @@ class PosixObjects:
 
     def _current(self, bucket: Bucket, key: str) -> tuple[Found, Record]:
         """The current entry of a key, open, with its record."""
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             try:
                 found = find(self._volume, bucket, key)
                 record = self._record(bucket, found)
             except OSError as exc:
-                if exc.errno not in GONE:
+                if exc.errno not in GONE or not left:
                     raise
             else:
                 if record is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.paths import DIRECTORY, NOTHING_THERE
 
 #: Directories that one way down keeps open.
@@ -87,13 +88,13 @@ class Places:
         """Close a directory below the top; one that is closed may be left too."""
         if place.fd >= 0:
             self._open.remove(place)
-            os.close(place.fd)
+            release(place.fd)
             place.fd = -1
 
     def close(self) -> None:
         """Close all."""
         for place in (*self._open, self.top):
-            os.close(place.fd)
+            release(place.fd)
             place.fd = -1
         self._open.clear()
 

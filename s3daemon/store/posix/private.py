@@ -54,6 +54,19 @@ def try_rmdir(disk: Disk, name: bytes, dir_fd: int) -> bool:
     return True
 
 
+def rmdir_if_empty(disk: Disk, name: bytes, dir_fd: int) -> bool:
+    """The same.  :raises OSError: that it is not empty, or not there, is not the reason."""
+    try:
+        disk.rmdir(name, dir_fd)
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
 def remove_tree(disk: Disk, name: bytes, dir_fd: int) -> None:
     """Remove a file, or a directory with everything in it; no link is followed.
 

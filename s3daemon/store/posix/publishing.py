@@ -20,7 +20,7 @@ import os
 from contextlib import ExitStack
 
 from s3daemon.store.interfaces import Busy, Condition, NoSuchBucket, ObjectExists
-from s3daemon.store.posix import directories, locks
+from s3daemon.store.posix import directories, locks, pruning
 from s3daemon.store.posix.drafts import (
     Draft,
     is_directory,
@@ -92,7 +92,7 @@ def publish(
                 if not volume.is_current(bucket):
                     raise NoSuchBucket(bucket.name) from None
             finally:
-                directories.unmake(volume, bucket, made)
+                pruning.unmake(volume, bucket, made)
     raise Busy("the directories of the key were removed again and again")
 
 

@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from s3daemon.store.interfaces import IReader, ObjectInfo, Replaced
 from s3daemon.store.posix import metadata
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.errnos import GONE, fact
 
 
@@ -73,4 +74,4 @@ class PosixReader:
         """See :meth:`IReader.close`."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)

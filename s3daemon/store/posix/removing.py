@@ -10,7 +10,7 @@ import os
 import stat
 
 from s3daemon.store.interfaces import ALWAYS, Busy, Condition, ConditionConflict
-from s3daemon.store.posix import directories, locks, metadata
+from s3daemon.store.posix import locks, metadata, pruning
 from s3daemon.store.posix.drafts import unlink_object
 from s3daemon.store.posix.names import file_name
 from s3daemon.store.posix.names import segments as split
@@ -90,13 +90,13 @@ def _remove(
                 here
                 and prune
                 and parent
-                and directories.remove_open(volume, bucket, parent, fd, directories.IMPLICIT)
+                and pruning.remove_open(volume, bucket, parent, fd, pruning.IMPLICIT)
             ):
                 above = parent[:-1]
         finally:
             if fd != bucket.fd:
                 os.close(fd)
-        directories.prune(volume, bucket, above)
+        pruning.prune(volume, bucket, above)
         if last:
             break
     return found
@@ -157,10 +157,10 @@ def _remove_folders(volume: Volume, bucket: Bucket, segments: Place, prune: bool
                 found = True
         finally:
             os.close(fd)
-        if directories.remove(volume, bucket, place, directories.NO_BUCKET):
+        if pruning.remove(volume, bucket, place, pruning.NO_BUCKET):
             _sync_parent(volume, bucket, place)
             if prune:
-                directories.prune(volume, bucket, place[:-1])
+                pruning.prune(volume, bucket, place[:-1])
     return found
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import attrs
 
 from s3daemon.store.interfaces import NoSuchKey
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.paths import (
     DIRECTORY,
@@ -156,17 +157,18 @@ def find_folder(volume: Volume, bucket: Bucket, segments: Place) -> Found | None
             is_put = volume.metadata.load(fd, bucket.home).put_ns is not None
             found = Found(fd, os.fstat(fd), is_put)
         except BaseException:
-            for one in (fd,) if implicit is None else (fd, implicit.fd):
-                os.close(one)
+            release(fd)
+            if implicit is not None:
+                release(implicit.fd)
             raise
         if is_put:
             if implicit is not None:
-                os.close(implicit.fd)
+                release(implicit.fd)
             return found
         if implicit is None:
             implicit = found
         else:
-            os.close(fd)
+            release(fd)
     return implicit
 
 
@@ -182,8 +184,12 @@ def _open_file(dir_fd: int, path: bytes) -> Found | None:
 
 def _checked(fd: int) -> Found | None:
     """A descriptor that is one of a regular file; others are closed."""
-    st = os.fstat(fd)
+    try:
+        st = os.fstat(fd)
+    except BaseException:
+        release(fd)
+        raise
     if stat.S_ISREG(st.st_mode):
         return Found(fd, st)
-    os.close(fd)
+    release(fd)
     return None

@@ -70,11 +70,11 @@ def judge(volume: Volume, bucket: Bucket, segments: Place, condition: Condition)
     :raises ObjectExists, NoSuchKey, ConditionFailed: it does not.
     :raises ConditionConflict: the object was another again and again.
     """
-    for _ in range(TRIES):
+    for left in reversed(range(TRIES)):
         try:
             current = _look(volume, bucket, segments)
         except OSError as exc:
-            if exc.errno not in GONE:
+            if exc.errno not in GONE or not left:
                 raise
             continue
         if current is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadInfo
 from s3daemon.store.posix import lock_kinds, locks, private
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.packing import dump_acl, parse_acl
@@ -51,7 +52,7 @@ class UploadDir:
         """Let go, of the lock too.  May be called twice."""
         for fd in (self._locked, self.fd):
             if fd >= 0:
-                os.close(fd)
+                release(fd)
         self.fd = self._locked = -1
 
     def try_lock(self, kind: str) -> bool | None:
@@ -90,7 +91,7 @@ class UploadDir:
         """Let go of the lock without closing the directory."""
         fd, self._locked = self._locked, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)
         locks.unlock(self.fd)
 
     def __enter__(self) -> UploadDir:

@@ -10,6 +10,7 @@ from types import TracebackType
 from s3daemon.store import levels
 from s3daemon.store.interfaces import BadBucketName, NoSuchBucket
 from s3daemon.store.levels import Durability
+from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.paths import (
@@ -63,9 +64,9 @@ class Bucket:
         """Let go.  May be called twice."""
         fd, home, self.fd, self.home = self.fd, self.home, -1, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)
             if home != fd:
-                os.close(home)
+                release(home)
 
     def __enter__(self) -> Bucket:
         return self
@@ -102,7 +103,7 @@ class Volume:
         """Let go of the root.  May be called twice."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
-            os.close(fd)
+            release(fd)
 
     def bucket(self, name: str) -> Bucket:
         """Open a bucket.
@@ -128,7 +129,7 @@ class Volume:
             below, fd = self._nested(name, home, place[1:])
             return Bucket(self, name, (place[0], *below), fd, home)
         except BaseException:
-            os.close(home)
+            release(home)
             raise
 
     def level(self, home: int) -> Durability:

@@ -20,7 +20,7 @@ from s3daemon.store.interfaces import (
     ObjectInfo,
     Unavailable,
 )
-from s3daemon.store.posix import directories, locks, metadata, resolving
+from s3daemon.store.posix import directories, locks, metadata, pruning, resolving
 from s3daemon.store.posix.drafts import Draft, is_file, open_draft, unlink_object
 from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.key_locks import Held
@@ -236,7 +236,7 @@ def _put_folder(
         finally:
             directory.close()
             if not written:
-                directories.unmake(volume, bucket, directory.made)
+                pruning.unmake(volume, bucket, directory.made)
     if not volume.is_current(bucket):
         raise NoSuchBucket(bucket.name)
     raise Busy("the directory was removed again and again")

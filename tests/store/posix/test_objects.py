@@ -24,7 +24,7 @@ from s3daemon.store.interfaces import (
     Unavailable,
 )
 from s3daemon.store.memory import MemoryStore
-from s3daemon.store.posix import directories, locks, metadata, syscalls
+from s3daemon.store.posix import locks, metadata, pruning, syscalls
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, Trace, descriptors, tree
@@ -802,7 +802,7 @@ def test_a_stale_pruner_spares_a_new_folder(disk_store: PosixStore, root: Path) 
         stale = os.open(bucket_path(root) / "d", os.O_RDONLY)
         other.objects.delete("bucket", "d/k")
         put(other, "bucket", "d/", b"")
-        directories.remove_open(disk_store._volume, bucket, (b"d",), stale, directories.IMPLICIT)
+        pruning.remove_open(disk_store._volume, bucket, (b"d",), stale, pruning.IMPLICIT)
         os.close(stale)
     assert listed(other, "bucket") == ["d/"]
     other.close()
@@ -849,7 +849,7 @@ def test_an_object_that_another_node_replaces_is_found_anew(
     assert descriptors() == before
 
 
-def test_an_object_that_is_replaced_for_ever(
+def test_a_file_system_that_is_stale_for_ever(
     disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(disk_store, "bucket", "key", b"data")
@@ -858,7 +858,7 @@ def test_an_object_that_is_replaced_for_ever(
         raise OSError(errno.ESTALE, "gone")
 
     monkeypatch.setattr(disk_store.objects._volume.metadata, "load", stale)
-    with pytest.raises(Busy):
+    with pytest.raises(Unavailable, match="ESTALE"):
         disk_store.objects.stat("bucket", "key")
 
 
