@@ -122,6 +122,7 @@ class Store:
     :ivar sweep_interval: seconds between two looks for such uploads.
     :ivar locks: ``auto``: conditional writes use the lock that was proved on the root; ``none``:
         they are refused, where locks end at a node and there are several.
+    :ivar min_free: bytes that have to be free for the gateway to be ready; 0 for however few.
     """
 
     root: Path = option(kinds.path("a path of a directory"), Path())
@@ -129,6 +130,7 @@ class Store:
     multipart_expiry: float = option(kinds.duration(60, 3650 * 86400, zero="never"), 7 * 86400.0)
     sweep_interval: float = option(kinds.duration(1, 7 * 86400), 3600.0)
     locks: str = option(kinds.choice("auto", "none"), "auto")
+    min_free: int = option(kinds.size(0, 1 << 50), 64 << 20)
 
 
 _CREDENTIALS = kinds.text(

@@ -41,6 +41,7 @@ from s3daemon.config import Config
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.limits import Limits, Timeouts
+from s3daemon.http.readiness import Readiness
 from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import S3Service
 from s3daemon.http.settings import Pools, Settings
@@ -207,8 +208,14 @@ def build_factory(
         reactor,
         time.time_ns,
     )
-    ready = RootCheck(config.store.root, lambda: store.disk.failed_syncs, store.try_sync)
-    gateway = Gateway(s3, pools.light, ready, reactor)
+    check = RootCheck(
+        config.store.root,
+        config.store.min_free,
+        lambda: store.disk.failed_syncs,
+        store.try_sync,
+        store.about(),
+    )
+    gateway = Gateway(s3, Readiness(check, pools.light, reactor))
     return S3Factory(
         reactor,
         pools.heavy.run,

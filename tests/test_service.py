@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,18 @@ def ask(
     got = wire.request(method, path, signed, body)
     code = got.body.partition(b"<Code>")[2].partition(b"</Code>")[0].decode()
     return got.status, code, got
+
+
+@pytest.mark.parametrize(("least", "status"), [("0B", 200), ("1024TiB", 503)])
+def test_room_that_has_to_be_free(tmp_path: Path, least: str, status: int) -> None:
+    wire = client(tmp_path, store={"min_free": least})
+    got = wire.request("GET", "/readyz?verbose")
+    told = json.loads(got.body)
+    assert (got.status, told["ready"]) == (status, status == 200)
+    assert told["now"]["free_bytes"] > 0
+    assert told["file_system"]["name_bytes"] > 0
+    assert told["chosen"]["conditional writes"].startswith("a lock for each key")
+    assert str(tmp_path) not in got.body.decode()
 
 
 def test_who_may_use_a_directory_without_an_owner(tmp_path: Path) -> None:

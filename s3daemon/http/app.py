@@ -6,32 +6,30 @@ redirect keys that begin with one, and the target was read from the raw bytes al
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from klein import Klein
 from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
+from s3daemon.http.readiness import Readiness
 from s3daemon.http.request import Request
 from s3daemon.http.s3 import S3Service
-from s3daemon.store.interfaces import StorageError
-from s3daemon.streams.pool import IPool, PoolStopped
 
 #: Paths that are the daemon's own when nobody signs for them (docs/adr, "health paths").
 OWN_PATHS = frozenset({b"/healthz", b"/readyz"})
 
-#: Seconds in which the store has to say that it can serve.
-READY_WITHIN = 5.0
+_VERBOSE = b"?verbose"
+_JSON = b"application/json"
 
 
 class Gateway:
     """S3, and what a balancer asks.
 
-    :param ready: blocking; raises a :class:`StorageError` when the store cannot serve.
+    :param ready: whether the store can serve.
     """
 
     app = Klein()
@@ -39,14 +37,11 @@ class Gateway:
     def __init__(
         self,
         s3: S3Service,
-        pool: IPool,
-        ready: Callable[[], None],
-        reactor: IReactorTime,
+        ready: Readiness,
     ) -> None:
         self._s3 = s3
-        self._pool = pool
         self._ready = ready
-        self._reactor = reactor
+        self._said = ""
         self._log = Logger(namespace="s3daemon.http", source=self)
         self._klein = self.app
         self._tree = self._klein.resource()
@@ -73,16 +68,18 @@ class Gateway:
     @app.route("/readyz")
     async def readyz(self, request: IRequest) -> bytes:
         """The store answers too, in time; else 503 with the reason."""
-        try:
-            asked = self._pool.run(self._ready)
-            asked.addTimeout(READY_WITHIN, self._reactor)
-            await asked
-        except (StorageError, PoolStopped, DeferredTimeout) as error:
-            late = isinstance(error, DeferredTimeout)
-            reason = "the file system did not answer in time" if late else str(error)
-            self._log.warn("not ready: {reason}", reason=reason)
-            return _plain(request, 503, "not ready: " + reason)
-        return _plain(request, 200, "ready")
+        health = await self._ready.ask()
+        if health.reason != self._said:
+            self._said = health.reason
+            if health.ready:
+                self._log.info("ready again")
+            else:
+                self._log.warn("not ready: {reason}", reason=health.reason)
+        status = 200 if health.ready else 503
+        if _wants_all(request):
+            told = {"ready": health.ready, "reason": health.reason or None, **health.facts}
+            return _json(request, status, told)
+        return _plain(request, status, "ready" if health.ready else "not ready: " + health.reason)
 
     def _bug(self, failure: Any, request: Request) -> None:
         self._log.failure("while answering", failure)
@@ -91,9 +88,21 @@ class Gateway:
 
 def _is_own(request: Request) -> bool:
     head = request.head
-    if head.target not in OWN_PATHS or head.method not in (b"GET", b"HEAD"):
+    target = head.target.removesuffix(_VERBOSE)
+    if target not in OWN_PATHS or head.method not in (b"GET", b"HEAD"):
         return False
     return not any(name == b"authorization" for name, _ in head.fields)
+
+
+def _wants_all(request: IRequest) -> bool:
+    accepts = request.getHeader(b"accept") or b""
+    return request.uri.endswith(_VERBOSE) or _JSON in accepts.lower()
+
+
+def _json(request: IRequest, status: int, told: Mapping[str, object]) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", _JSON)
+    return json.dumps(told, indent=1).encode() + b"\n"
 
 
 def _plain(request: IRequest, status: int, text: str) -> bytes:

@@ -1,12 +1,19 @@
-"""Whether the store's root is still the directory it was, and keeps what is written."""
+"""Whether the store's root is still the directory it was, has room, and keeps what is written."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from s3daemon.store.interfaces import ReadOnly, Unavailable
+from s3daemon.store.health import Fact, Health
+from s3daemon.store.interfaces import StorageError
+
+#: Files that can still be made, below which a file system that counts them is full.
+_FEW_INODES = 100
+
+#: What a gateway that counts bytes for itself calls them.
+_UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 class RootCheck:
@@ -18,43 +25,67 @@ class RootCheck:
     After an fsync has failed, one has to succeed before the root counts as good again: writers have
     had their error, and a balancer should not send more of them here.
 
+    :param min_free: bytes that have to be free for a user who is not root; 0: however few.
     :param failed_syncs: how many fsyncs have failed since the start.
     :param try_sync: tries one; raises a StorageError.
+    :param about: what the store is like, for :attr:`Health.facts`.
     """
 
     def __init__(
         self,
         root: Path,
+        min_free: int = 0,
         failed_syncs: Callable[[], int] = lambda: 0,
         try_sync: Callable[[], None] = lambda: None,
+        about: Mapping[str, Mapping[str, Fact]] | None = None,
     ) -> None:
         self._root = root
+        self._min_free = min_free
         self._failed_syncs = failed_syncs
         self._try_sync = try_sync
+        self._about = about or {}
         self._forgiven = 0
         self._identity = self._look()
 
-    def __call__(self) -> None:
-        """Return when the root can serve.
-
-        :raises Unavailable: it is gone, or another directory is in its place.
-        :raises ReadOnly: it takes no writes.
-        :raises StorageError: what is written cannot be brought onto the device.
-        """
+    def __call__(self) -> Health:
+        """What is the matter, if anything is."""
+        now: dict[str, Fact] = {"failed_syncs": self._failed_syncs()}
         try:
-            identity = self._look()
-            read_only = os.statvfs(self._root).f_flag & os.ST_RDONLY
+            reason = self._reason(now)
         except OSError as error:
-            raise Unavailable(f"{self._root}: {error.strerror}") from error
+            reason = f"the root: {error.strerror}"
+        except StorageError as error:
+            reason = f"what is written does not reach the device: {error}"
+        return Health(reason, {"now": now, **self._about})
+
+    def _reason(self, now: dict[str, Fact]) -> str:
+        identity = self._look()
+        st = os.statvfs(self._root)
+        free = st.f_bavail * st.f_frsize
+        now["free_bytes"] = free
+        now["free_inodes"] = st.f_favail if st.f_files else None
+        now["read_only"] = bool(st.f_flag & os.ST_RDONLY)
         if identity != self._identity:
-            raise Unavailable(f"{self._root} is not the directory it was: is it still mounted?")
-        if read_only:
-            raise ReadOnly(f"{self._root} is mounted read-only")
+            return "the root is not the directory it was: is it still mounted?"
+        if now["read_only"]:
+            return "the root is mounted read-only"
+        if free < self._min_free:
+            return f"{_size(free)} are free, less than store.min_free = {_size(self._min_free)}"
+        if self._min_free and st.f_files and st.f_favail < _FEW_INODES:
+            return f"{st.f_favail} inodes are free"
         failed = self._failed_syncs()
         if failed != self._forgiven:
             self._try_sync()
             self._forgiven = failed
+        return ""
 
     def _look(self) -> tuple[int, int]:
         found = os.stat(self._root)
         return found.st_dev, found.st_ino
+
+
+def _size(size: int) -> str:
+    for unit, name in _UNITS:
+        if size >= unit:
+            return f"{size / unit:.1f} {name}".replace(".0 ", " ")
+    return f"{size} bytes"

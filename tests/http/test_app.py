@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 
 from s3daemon.actions.base import Limits
-from s3daemon.store.interfaces import Unavailable
+from s3daemon.store.health import Health
 from s3daemon.store.memory import MemoryStore
 from s3daemon.streams.pool import SynchronousPool
 from tests.support.gateway import make_factory
@@ -35,13 +38,45 @@ def test_health_and_readiness():
 
 
 def test_not_ready_says_why_and_stays_healthy():
-    def ready():
-        raise Unavailable("the root directory is gone")
-
-    client, _ = wire(ready=ready)
+    client, _ = wire(ready=lambda: Health("the root directory is gone"))
     got = client.request("GET", "/readyz")
     assert (got.status, got.body) == (503, b"not ready: the root directory is gone\n")
     assert client.request("GET", "/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [("/readyz?verbose", {}), ("/readyz", {"Accept": "text/html;q=0.1, application/JSON"})],
+)
+@pytest.mark.parametrize("reason", ["", "the root is gone"])
+def test_all_that_is_known(path, fields, reason):
+    client, _ = wire(ready=lambda: Health(reason, {"now": {"free_bytes": 5}}))
+    got = client.request("GET", path, fields)
+    assert got.status == (503 if reason else 200)
+    assert got.headers["content-type"] == "application/json"
+    told = {"ready": not reason, "reason": reason or None, "now": {"free_bytes": 5}}
+    assert json.loads(got.body) == told
+    assert client.request("HEAD", path, fields).body == b""
+
+
+@pytest.mark.parametrize("path", ["/readyz?verbose=1", "/readyz?x&verbose"])
+def test_other_queries_are_for_s3(path):
+    client, _ = wire()
+    assert client.request("GET", path).status == 403
+
+
+def test_what_is_the_matter_is_logged_when_it_changes():
+    reasons = ["", "full", "full", "gone", "", ""]
+    client, _ = wire(ready=lambda: Health(reasons.pop(0)))
+    events: list = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        while reasons:
+            client.request("GET", "/readyz")
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    told = [formatEvent(event) for event in events if event.get("log_namespace") == "s3daemon.http"]
+    assert told == ["not ready: full", "not ready: gone", "ready again"]
 
 
 def test_a_store_that_does_not_answer_is_not_ready():

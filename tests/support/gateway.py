@@ -20,9 +20,11 @@ from s3daemon.auth.simple import SimpleChecker
 from s3daemon.auth.users import Directory, User
 from s3daemon.http.app import Gateway
 from s3daemon.http.factory import S3Factory
+from s3daemon.http.readiness import Readiness
 from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import S3Service
 from s3daemon.http.settings import Pools, Settings
+from s3daemon.store.health import Health
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.pool import IPool, SynchronousPool
@@ -42,7 +44,7 @@ def make_factory(
     *,
     light: IPool | None = None,
     heavy: IPool | None = None,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[], Health] = Health,
     users: Sequence[User] = (),
     sigv2: bool = False,
     trusted: Networks | None = None,
@@ -76,7 +78,7 @@ def make_factory(
         clock,
         lambda: next(ticks),
     )
-    gateway = Gateway(s3, pools.light, ready, clock)
+    gateway = Gateway(s3, Readiness(ready, pools.light, clock))
     return S3Factory(
         clock,
         SynchronousPool().run,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
 from zope.interface import implementer
 
+from s3daemon.store.health import Fact
 from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads
 from s3daemon.store.levels import Durability
 from s3daemon.store.posix import private
@@ -17,10 +18,12 @@ from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.durable import Disk, Hook
 from s3daemon.store.posix.electing import Election
 from s3daemon.store.posix.errnos import facts
+from s3daemon.store.posix.mounts import mount_of
 from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.strategies import strategies
 from s3daemon.store.posix.uploads import PosixUploads
 from s3daemon.store.posix.volume import Volume
 from s3daemon.store.posix.watches import is_local
@@ -74,6 +77,18 @@ class PosixStore:
     def may_sweep(self) -> bool:
         """See :meth:`IStore.may_sweep`."""
         return self._election.won()
+
+    def about(self) -> Mapping[str, Mapping[str, Fact]]:
+        """What the file system can do, and the ways that were chosen; for :attr:`Health.facts`."""
+        local = is_local(self._volume.fd)
+        mount = mount_of(self._volume.fd)
+        return {
+            "file_system": {
+                "type": None if mount is None else mount.kind,
+                **attrs.asdict(self.probe),
+            },
+            "chosen": {one.purpose: one.chosen for one in strategies(self.probe, local)},
+        }
 
     @facts
     def try_sync(self) -> None:
