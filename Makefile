@@ -4,6 +4,7 @@
 # make fuzz   hostile input for every parser, SECONDS of each
 # make test-history  clients of several gateways see one order of things, for minutes
 # make test-faults  every system call of every action fails in every way it can (minutes)
+# make test-crash  kills and power cuts at every change of every request: minutes
 # make test-filesystems  on mounted shared file systems (root; what is missing is skipped)
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ JOBS ?= 2
 # The least branch coverage that is accepted, in percent.
 COVERAGE ?= 95
 
-.PHONY: run install dev check format lint types imports test test-faults test-history test-filesystems unit coverage fuzz deb clean
+.PHONY: run install dev check format lint types imports test test-faults test-history test-crash test-filesystems unit coverage fuzz deb clean
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +73,9 @@ test-history: dev
 
 test-faults: dev
 	$(BIN)/pytest -q -n $(JOBS) -m faults tests/faults
+
+test-crash: dev
+	$(BIN)/pytest -q -n $(JOBS) -m crash tests/crash
 
 test-filesystems: dev
 	$(BIN)/pytest -q -m filesystems tests/filesystems

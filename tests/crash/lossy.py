@@ -7,8 +7,8 @@ has left.  What a crash may do, harsher than any one file system does it:
   directory.  Syncing a file does not make its name durable, nor that of a directory its own.
 - Of everything else each effect may be there or not, in whatever order.  Bytes are torn at sectors;
   where the size is there and bytes are not, zeros are.
-- Effects on one name keep their order, and a rename happens as a whole.  So do, unless ``harsh``,
-  all effects on one directory: one that is there is there with all before it.
+- The entries of one directory come about in their order: one that is there is there with all before
+  it.  Those of several come about in any order, but for a rename, which happens as a whole.
 
 After Zhou et al., "FoundationDB: A Distributed Unbundled Transactional Key Value Store" (SIGMOD
 2021), section 4, and Pillai et al., "All File Systems Are Not Created Equal" (OSDI 2014).
@@ -42,8 +42,8 @@ from tests.crash.recorder import (
 #: What a device writes in one step.
 SECTOR = 512
 
-#: What each chance gives an effect on a name, and one on a file: first the extremes, which find most.
-_CHANCES = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.0), (0.5, 1.0))
+#: What each seed gives an effect on a name, and one on a file: first the extremes, which find most.
+_EXTREMES = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.0), (0.5, 1.0))
 
 _STAMP = re.compile(rb'"stamp":\[(\d+),(\d+),(\d+)\]')
 
@@ -80,33 +80,30 @@ Tree = dict[bytes, tuple[Node, tuple[object, ...]]]
 
 
 class Crashes:
-    """The crashes that a log can end in.
+    """The crashes that a log can end in."""
 
-    :param harsh: see the module.
-    """
-
-    def __init__(self, log: Log, harsh: bool = False) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
-        self._harsh = harsh
         self._known: dict[int, set[int]] = {}
 
     def after(self, count: int, seed: int) -> Tree:
         """What is there when the power goes after so many events; the first seeds are extremes."""
         chance = random.Random(f"{count} {seed}")
         of_name, of_file = (
-            _CHANCES[seed] if seed < len(_CHANCES) else (chance.random(), chance.random())
+            _EXTREMES[seed] if seed < len(_EXTREMES) else (chance.random(), chance.random())
         )
         durable = self._durable(count)
         files: dict[Node, _File] = {}
         kept: list[Entries] = []
-        lost: set[tuple[Node, bytes]] = set()
+        lost: set[Node] = set()
         for number, event in enumerate(self._log.events[:count]):
             if isinstance(event, Entries):
-                places = self._places(event)
-                if number in durable or (not places & lost and _happens(chance, of_name)):
+                if number in durable or (
+                    not event.directories & lost and _happens(chance, of_name)
+                ):
                     kept.append(event)
                 else:
-                    lost |= places
+                    lost |= event.directories
             elif not isinstance(event, Synced | SyncFailed):
                 file = files.setdefault(event.node, _File())
                 if number in durable:
@@ -117,17 +114,13 @@ class Crashes:
                             file.apply(piece)
         return self._tree(kept, files)
 
-    def _places(self, event: Entries) -> set[tuple[Node, bytes]]:
-        """Where it has to wait for what came before."""
-        return {(node, name if self._harsh else b"") for node, name, _ in event.changes}
-
     def _durable(self, count: int) -> set[int]:
         """Numbers of the events that no crash undoes."""
         if count in self._known:
             return self._known[count]
         durable = self._known[count] = set()
         synced: set[Node] = set()
-        needed: set[tuple[Node, bytes]] = set()
+        needed: set[Node] = set()
         for number in range(count - 1, -1, -1):
             event = self._log.events[number]
             if isinstance(event, Synced):
@@ -135,10 +128,10 @@ class Crashes:
             elif isinstance(event, SyncFailed):
                 synced.discard(event.node)
             elif isinstance(event, Entries):
-                places = self._places(event)
-                if places & needed or any(node in synced for node, _ in places):
+                # What comes before something durable is so, too.
+                if event.directories & (synced | needed):
                     durable.add(number)
-                    needed |= places
+                    needed |= event.directories
             elif event.node in synced:
                 durable.add(number)
         return durable

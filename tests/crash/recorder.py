@@ -1,12 +1,12 @@
 """A hook that writes down what every change does to the disk, and when what was made durable.
 
-What it gives, a :class:`Log`, is what :mod:`tests.crash.lossy` makes power cuts of.  The changes are
-made on a real directory, so that whoever made them can look at what they have done; only syncing
-takes no time.
+What it gives, a :class:`Log`, is what :mod:`tests.crash.lossy` makes power cuts of.  The changes
+are made on a real directory, so that whoever made them can look at what they have done; only
+syncing takes no time.
 
 Effects on a file are told apart as a file system may lose them: its bytes, its size, its time of
-modification, each attribute.  An effect on directories is one or two entries; a rename is two, which
-come about together.
+modification, each attribute.  An effect on directories is one or two entries; a rename is two,
+which come about together.
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ class Entries:
     """Entries of directories, all at once: (directory, name, what it leads to or None)."""
 
     changes: tuple[tuple[Node, bytes, Node | None], ...]
+
+    @property
+    def directories(self) -> frozenset[Node]:
+        """Whose they are."""
+        return frozenset(node for node, _, _ in self.changes)
 
 
 @attrs.frozen
@@ -277,6 +282,9 @@ class Recorder:
             self.log.events.append(SyncFailed(self._node(fd)))
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         self.log.events.append(Synced(self._node(fd)))
+
+    def _on_syncfs(self, call: Callable[..., None], fd: int) -> None:
+        self.log.events += [Synced(node) for node in self.log.kinds]
 
     # -------------------------------------------------------- names
 

@@ -1,4 +1,4 @@
-"""Where scenes are played: stores that are made again and again, and what they must be afterwards."""
+"""Where scenes are played: stores made again and again, and what they must be afterwards."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 import attrs
 
 from s3daemon.store.interfaces import StorageError
-from s3daemon.store.posix.durable import Durability, Hook
+from s3daemon.store.levels import Durability
+from s3daemon.store.posix.durable import Hook
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire.errors import S3Error
 from tests.crash import oracle
-from tests.crash.oracle import Debris, View, blocks, debris, look
+from tests.crash.oracle import View, blocks, debris, look
 from tests.crash.scenes import BUCKET, WITHIN, XATTR_BYTES, Scene, Told
 from tests.support.actions import World
 
@@ -147,5 +148,3 @@ class Expected:
 
 #: What :meth:`Expected.wrong` does with a store.
 THEN = ("again", "finish", "sweep")
-
-NOTHING_LEFT = Debris()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 import attrs
 
@@ -178,16 +179,29 @@ def sync(volume: Volume, bucket: Bucket, directory: Directory) -> None:
     if not disk.syncs_names:
         return
     disk.sync_names(directory.fd)
+    _sync_made(bucket, directory, disk.sync_names)
+
+
+def sync_made(bucket: Bucket, directory: Directory) -> None:
+    """Make the directories that were made for one durable, deepest first, but not what is in it.
+
+    Also where names are not synced: for something that must not lose its old name to a new one that
+    a power cut takes away with its directory.
+    """
+    _sync_made(bucket, directory, bucket.disk.fsync)
+
+
+def _sync_made(bucket: Bucket, directory: Directory, sync: Callable[[int], None]) -> None:
     for place in reversed(directory.made):
         if len(place) == 1:
-            disk.sync_names(bucket.fd)
+            sync(bucket.fd)
             continue
         try:
             fd = open_place(bucket.fd, place[:-1], DIRECTORY)
         except FileNotFoundError:
             return  # deleted again, and pruned, by somebody who came after
         try:
-            disk.sync_names(fd)
+            sync(fd)
         finally:
             os.close(fd)
 

@@ -153,11 +153,12 @@ class _Replaced:
     Costs one stat(2) in buckets that have no spill file.
     """
 
-    __slots__ = ("_bucket", "_fd", "_volume")
+    __slots__ = ("_bucket", "_dir_fd", "_fd", "_volume")
 
     def __init__(self, volume: Volume, bucket: Bucket, name: bytes, dir_fd: int) -> None:
         self._volume = volume
         self._bucket = bucket
+        self._dir_fd = dir_fd
         self._fd = -1
         if not volume.probe.spills:
             return
@@ -171,6 +172,9 @@ class _Replaced:
         """The name is gone; so is the file, unless somebody has made a hard link to it."""
         if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
             record = self._volume.metadata.load(self._fd, self._bucket.home)
+            if record.spill is not None:
+                # Else a power cut could bring the file back, and not what its record names.
+                self._bucket.disk.fsync(self._dir_fd)
             self._volume.metadata.forget(self._volume.disk, self._bucket.home, record)
 
     def close(self) -> None:

@@ -81,6 +81,10 @@ def publish(
                         continue
                     if create_only and is_folder_key(segments):
                         _check_folder(volume, bucket, directory.fd)
+                    if draft.name is not None and draft.dir_fd != bucket.home:
+                        # It is taken from its upload, whose parts were acknowledged: there must
+                        # be no moment at which a power cut leaves them no name.
+                        directories.sync_made(bucket, directory)
                     _place(volume, bucket, directory.fd, segments, draft, condition)
                     made = ()
                     held.close()  # syncing it may take long

@@ -318,7 +318,7 @@ def test_each_change_fails(
             gone = now == new and isinstance(error, NoSuchUpload)
             assert error is None or (gone and case.run is _abort), where
             assert theatre.now(store) == new, where
-        give_up(theatre, store, spill=fail.fired in ("unlink", "rmdir"))
+        give_up(theatre, store, spill=fail.fired in ("unlink", "rmdir", "fsync"))
         store.close()
         assert descriptors() == open_before, where
         if not fail.fired:
