@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 
 import attrs
 
@@ -59,7 +58,7 @@ class Directory:
 def make(volume: Volume, bucket: Bucket, segments: Place) -> Directory:
     """Open the directory of these segments for a writer, making what is missing.
 
-    What was made is durable only after :func:`sync`.
+    What was made is durable only after :func:`ways.sync`.
 
     :raises FileNotFoundError: somebody removed a directory at the same time; try again.
     """
@@ -171,39 +170,6 @@ def _write_implicit(volume: Volume, bucket: Bucket, fd: int, name: str | None) -
         volume.metadata.save(bucket.disk, fd, bucket.home, record, old)
     finally:
         locks.unlock(fd)
-
-
-def sync(volume: Volume, bucket: Bucket, directory: Directory) -> None:
-    """Make the entries of a directory, and the directories made for it, durable, deepest first."""
-    disk = bucket.disk
-    if not disk.syncs_names:
-        return
-    disk.sync_names(directory.fd)
-    _sync_made(bucket, directory, disk.sync_names)
-
-
-def sync_made(bucket: Bucket, directory: Directory) -> None:
-    """Make the directories that were made for one durable, deepest first, but not what is in it.
-
-    Also where names are not synced: for something that must not lose its old name to a new one that
-    a power cut takes away with its directory.
-    """
-    _sync_made(bucket, directory, bucket.disk.fsync)
-
-
-def _sync_made(bucket: Bucket, directory: Directory, sync: Callable[[int], None]) -> None:
-    for place in reversed(directory.made):
-        if len(place) == 1:
-            sync(bucket.fd)
-            continue
-        try:
-            fd = open_place(bucket.fd, place[:-1], DIRECTORY)
-        except FileNotFoundError:
-            return  # deleted again, and pruned, by somebody who came after
-        try:
-            sync(fd)
-        finally:
-            os.close(fd)
 
 
 def is_linked(bucket: Bucket, directory: Directory) -> bool:

@@ -102,6 +102,7 @@ def _remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: W
         if parent != bucket.fd:
             release(parent)
     if gone:
+        volume.lasting.forget(fd)
         volume.metadata.forget(volume.disk, bucket.home, record)
     return gone
 

@@ -20,7 +20,7 @@ import os
 from contextlib import ExitStack
 
 from s3daemon.store.interfaces import Busy, Condition, NoSuchBucket, ObjectExists
-from s3daemon.store.posix import directories, locks, pruning
+from s3daemon.store.posix import directories, locks, pruning, ways
 from s3daemon.store.posix.drafts import (
     Draft,
     is_directory,
@@ -84,11 +84,11 @@ def publish(
                     if draft.name is not None and draft.dir_fd != bucket.home:
                         # It is taken from its upload, whose parts were acknowledged: there must
                         # be no moment at which a power cut leaves them no name.
-                        directories.sync_made(bucket, directory)
+                        ways.secure(volume, bucket, directory)
                     _place(volume, bucket, directory.fd, segments, draft, condition)
                     made = ()
                     held.close()  # syncing it may take long
-                    directories.sync(volume, bucket, directory)
+                    ways.sync(volume, bucket, directory)
                     return
                 finally:
                     directory.close()

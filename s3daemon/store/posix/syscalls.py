@@ -58,6 +58,11 @@ _fallocate = ctypes.CFUNCTYPE(
 )(("fallocate64", _libc))
 
 
+#: statx(2): AT_EMPTY_PATH, and STATX_INO with STATX_BTIME.
+_EMPTY_PATH = 0x1000
+_INO_AND_BTIME = 0x100 | 0x800
+
+
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
@@ -84,6 +89,41 @@ def punch_hole(fd: int, offset: int, size: int) -> None:
     if _fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, offset, size) < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+class _Statx(ctypes.Structure):
+    """struct statx, as far as it is read; the kernel fills 256 bytes."""
+
+    _fields_ = (
+        ("_before", ctypes.c_uint8 * 32),
+        ("ino", ctypes.c_uint64),
+        ("_between", ctypes.c_uint8 * 40),
+        ("born_s", ctypes.c_int64),
+        ("born_ns", ctypes.c_uint32),
+        ("_after", ctypes.c_uint8 * 44),
+        ("dev_major", ctypes.c_uint32),
+        ("dev_minor", ctypes.c_uint32),
+        ("_rest", ctypes.c_uint8 * 112),
+    )
+
+
+def identity(fd: int) -> tuple[int, int, int]:
+    """Device, inode, and when it was made, of an open file: so that one that has got the inode of
+    another is told from it.  statx(2)
+
+    The time is 0 where the file system does not keep it.
+    """
+    try:
+        call = _libc.statx
+    except AttributeError:
+        status = os.fstat(fd)
+        return status.st_dev, status.st_ino, 0
+    found = _Statx()
+    if call(fd, b"", _EMPTY_PATH, _INO_AND_BTIME, ctypes.byref(found)) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    device = os.makedev(found.dev_major, found.dev_minor)
+    return device, found.ino, found.born_s * 10**9 + found.born_ns
 
 
 class XattrReader(threading.local):

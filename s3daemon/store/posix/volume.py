@@ -13,6 +13,7 @@ from s3daemon.store.levels import Durability
 from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
+from s3daemon.store.posix.lasting import Lasting
 from s3daemon.store.posix.paths import (
     DIRECTORY,
     NOTHING_THERE,
@@ -89,6 +90,7 @@ class Volume:
     :ivar metadata: where records are.
     :ivar probe: what the file system can do.
     :ivar locks: those of the keys.
+    :ivar lasting: directories that are on the device.
     """
 
     def __init__(self, root: Path, disk: Disk, probe: Probe) -> None:
@@ -97,6 +99,7 @@ class Volume:
         self.probe = probe
         self.metadata: MetadataStore = XattrMetadata(probe.xattr_bytes)
         self.fd = os.open(root, DIRECTORY)
+        self.lasting = Lasting()
         self.locks = KeyLocks(disk, self.fd, probe.locks)
 
     def close(self) -> None:

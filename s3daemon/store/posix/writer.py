@@ -20,7 +20,7 @@ from s3daemon.store.interfaces import (
     ObjectInfo,
     Unavailable,
 )
-from s3daemon.store.posix import directories, locks, metadata, pruning, resolving
+from s3daemon.store.posix import directories, locks, metadata, pruning, resolving, ways
 from s3daemon.store.posix.drafts import Draft, is_file, open_draft, unlink_object
 from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.key_locks import Held
@@ -231,7 +231,7 @@ def _put_folder(
                 volume, bucket, key, directory.fd, record_of(), condition.create_only
             )
             written = True
-            directories.sync(volume, bucket, directory)
+            ways.sync(volume, bucket, directory)
             return info
         finally:
             directory.close()

@@ -162,10 +162,13 @@ def test_a_long_record_is_there_before_what_names_it(
 def test_what_holds_where_nothing_is_said(root: Path, default: Durability) -> None:
     store = PosixStore(root, default)
     store.buckets.create("bucket", "alice")
+    put(store, "bucket", "first")
     store.disk.hooks.append(synced := Synced())
     put(store, "bucket", "k", b"1")
     assert synced.taken() == ACTIONS[0][2][default]
     (root / "foreign").mkdir()
+    put(store, "foreign", "first", b"1")
+    synced.taken()
     put(store, "foreign", "k", b"1")
     assert synced.taken() == ACTIONS[0][2][default]
     store.close()
@@ -215,6 +218,7 @@ def test_what_cannot_be_understood_is_strict(root: Path, raw: bytes) -> None:
     store = PosixStore(root, "relaxed")
     store.buckets.create("bucket", "alice")
     os.setxattr(root / "bucket", ATTRIBUTE, raw)
+    put(store, "bucket", "first", b"1")
     store.disk.hooks.append(synced := Synced())
     put(store, "bucket", "k", b"1")
     assert synced.taken() == ACTIONS[0][2]["strict"]
