@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -20,7 +20,7 @@ import attrs
 
 from s3daemon.actions import ACTIONS
 from s3daemon.actions.base import Answer
-from s3daemon.store.interfaces import IStore, StorageError
+from s3daemon.store.interfaces import IStore, PartInfo, StorageError
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import tagging
 from s3daemon.wire.errors import S3Error
@@ -165,6 +165,15 @@ def part_copy(label: str, key: str, number: int, source: str) -> Step:
     return step
 
 
+def parts_document(parts: Iterable[PartInfo]) -> str:
+    """What Complete is sent."""
+    listed = "".join(
+        f"<Part><ETag>{one.etag}</ETag><PartNumber>{one.number}</PartNumber></Part>"
+        for one in parts
+    )
+    return f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+
+
 def complete(label: str, key: str, bucket: str = BUCKET, **conditions: str) -> Step:
     """CompleteMultipartUpload, of all parts that there are by then."""
     given = _conditions(conditions)
@@ -174,11 +183,7 @@ def complete(label: str, key: str, bucket: str = BUCKET, **conditions: str) -> S
         body = told.get(label + " parts", "")
         if not body:
             page = world.store.uploads.list_parts(bucket, key, told[label], 0, 10_000)
-            listed = "".join(
-                f"<Part><ETag>{one.etag}</ETag><PartNumber>{one.number}</PartNumber></Part>"
-                for one in page.parts
-            )
-            body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+            body = parts_document(page.parts)
             told[label + " parts"] = body  # a client asks for the same when it asks again
         name = "CompleteMultipartUpload"
         _run(world, name, bucket, key, query=query, body=body.encode(), headers=given)

@@ -42,6 +42,7 @@ class Stage:
     """A place for stores, one after the other.
 
     :ivar root: of the one there is.
+    :ivar probe: what the file system can do, as far as stores may know.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Stage:
         self._path = path
         self._durability = durability
         self.kind = kind
-        self._probe = known(kind, path)
+        self.probe = known(kind, path)
         self._count = 0
         self.root = path / "0"
 
@@ -66,7 +67,7 @@ class Stage:
     @contextmanager
     def store(self, *hooks: Hook) -> Iterator[PosixStore]:
         """The store at the root."""
-        made = open_store(self.root, self._probe, hooks, self._durability)
+        made = open_store(self.root, self.probe, hooks, self._durability)
         try:
             yield made
         finally:
