@@ -4,7 +4,7 @@
       storage      threads and the store     stops last: nothing may use a closed descriptor
       hang-up      SIGHUP
       watcher      the file of users, which may change
-      janitor      forgotten uploads
+      janitor      forgotten uploads, and what a crash has left
       listeners    the ports                 opens last of all, stops first
       alone        tells systemd; not in a worker, whose supervisor does
 
@@ -142,19 +142,18 @@ def build(
     ]
     if watcher is not None:
         children.append(("watcher", watcher))
-    if config.store.multipart_expiry:
-        janitor = Janitor(
-            store.uploads.expire,
-            sweeping,
-            reactor,
-            time.time_ns,
-            config.store.multipart_expiry,
-            config.store.sweep_interval,
-            min(FIRST_SWEEP, config.store.sweep_interval),
-            store.may_sweep,
-            random.random,
-        )
-        children.append(("janitor", janitor))
+    janitor = Janitor(
+        store.uploads.expire,
+        sweeping,
+        reactor,
+        time.time_ns,
+        config.store.multipart_expiry,
+        config.store.sweep_interval,
+        min(FIRST_SWEEP, config.store.sweep_interval),
+        store.may_sweep,
+        random.random,
+    )
+    children.append(("janitor", janitor))
     listeners = Listeners(
         reactor,
         factory,

@@ -20,6 +20,9 @@ from s3daemon.streams.pool import IPool, PoolStopped
 #: Removals in one job; then the thread looks whether it is to stop.
 BATCH = 1000
 
+#: Seconds after which what lies about is taken for what a crash has left: no request takes as long.
+LEFTOVERS = 86400.0
+
 #: Seconds after which somebody who was not elected stands again, at most.
 CANDIDACY = 60.0
 
@@ -30,8 +33,10 @@ JITTER = 0.1
 class Expire(Protocol):
     """:meth:`s3daemon.store.interfaces.IUploads.expire`."""
 
-    def __call__(self, before_ns: int, limit: int, should_stop: Callable[[], bool], /) -> int:
-        """Forget what nobody has touched since; how many there were."""
+    def __call__(
+        self, before_ns: int, limit: int, should_stop: Callable[[], bool], leftovers_ns: int, /
+    ) -> int:
+        """Forget uploads that nobody has touched since; how many there were.  And leftovers."""
 
 
 @attrs.define(eq=False)
@@ -41,7 +46,7 @@ class Janitor(Service):
     Where there are several janitors all the same, because the file system carries no locks between
     nodes, expiring what another has expired is no error.
 
-    :ivar expiry: seconds after which an upload is forgotten.
+    :ivar expiry: seconds after which an upload is forgotten; 0: never.
     :ivar elected: blocking; whether it is this process that is to sweep.  None: nobody else does.
     :ivar chance: a number from 0 to 1, another one each time.
     """
@@ -95,13 +100,17 @@ class Janitor(Service):
         self._timer = self._clock.callLater(seconds * (1 + JITTER * self.chance()), self._begin)
 
     async def _sweep(self) -> None:
-        before_ns = self._now_ns() - int(self.expiry * 1e9)
+        now_ns = self._now_ns()
+        before_ns = now_ns - int(self.expiry * 1e9) if self.expiry else 0
+        leftovers_ns = now_ns - int(LEFTOVERS * 1e9)
         total = 0
         try:
             if self.elected is not None and not await self._stand(self.elected):
                 return
             while not self._stopping:
-                done = await self._pool.run(self._expire, before_ns, BATCH, lambda: self._stopping)
+                done = await self._pool.run(
+                    self._expire, before_ns, BATCH, lambda: self._stopping, leftovers_ns
+                )
                 total += done
                 if done < BATCH:
                     break

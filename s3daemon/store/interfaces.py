@@ -375,12 +375,15 @@ class IUploads(Interface):
         """Forget an upload and its parts.  :raises NoSuchUpload:"""
 
     def expire(
-        before_ns: int, limit: int = 1000, should_stop: Callable[[], bool] = lambda: False
+        before_ns: int,
+        limit: int = 1000,
+        should_stop: Callable[[], bool] = lambda: False,
+        leftovers_ns: int | None = None,
     ) -> int:
         """Forget uploads of all buckets that nobody has touched since; how many there were.
 
-        Also removes what a crash has left anywhere, once it is as old.  Bounded by ``limit``
-        removals a call.
+        Also removes what a crash has left anywhere, once nobody has touched it since
+        ``leftovers_ns``, by default since the same time.  Bounded by ``limit`` removals a call.
         """
 
 

@@ -204,8 +204,9 @@ class MemoryUploads:
         before_ns: int,
         limit: int = 1000,
         should_stop: Callable[[], bool] = lambda: False,
+        leftovers_ns: int | None = None,
     ) -> int:
-        """See :meth:`IUploads.expire`."""
+        """See :meth:`IUploads.expire`.  A crash leaves nothing here."""
         with self._lock:
             old = [i for i, u in self._tree.uploads.items() if u.touched_ns < before_ns]
             count = 0

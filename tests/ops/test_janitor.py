@@ -22,9 +22,13 @@ class Expire:
     def __init__(self, *answers: int | Exception) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[int, int]] = []
+        self.leftovers_ns = 0
         self.should_stop: Callable[[], bool] = lambda: False
 
-    def __call__(self, before_ns: int, limit: int, should_stop: Callable[[], bool], /) -> int:
+    def __call__(
+        self, before_ns: int, limit: int, should_stop: Callable[[], bool], leftovers_ns: int, /
+    ) -> int:
+        self.leftovers_ns = leftovers_ns
         self.asked.append((before_ns, limit))
         self.should_stop = should_stop
         answer = self.answers.pop(0) if self.answers else 0
@@ -51,6 +55,22 @@ def test_it_sweeps_after_a_first_delay_and_then_every_interval() -> None:
     assert len(expire.asked) == 1
     clock.advance(1)
     assert len(expire.asked) == 2
+
+
+def test_leftovers_have_an_age_of_their_own() -> None:
+    expire = Expire()
+    _, clock = started(expire)
+    clock.advance(5)
+    assert expire.leftovers_ns == NOW - 86400 * 10**9
+
+
+def test_uploads_that_never_expire_keep_nobody_from_sweeping() -> None:
+    expire = Expire()
+    clock = Clock()
+    Janitor(expire, SynchronousPool(), clock, lambda: NOW, 0.0, 100.0, 5.0).startService()
+    clock.advance(5)
+    assert expire.asked == [(0, BATCH)]
+    assert expire.leftovers_ns == NOW - 86400 * 10**9
 
 
 def test_it_goes_on_while_there_is_more() -> None:

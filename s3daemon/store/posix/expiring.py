@@ -8,40 +8,66 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+import attrs
 
 from s3daemon.store.interfaces import Corrupt, NoSuchBucket, NoSuchUpload
 from s3daemon.store.posix import pointers, private
 from s3daemon.store.posix.completing import remove_upload
-from s3daemon.store.posix.names import UPLOADS_DIR
+from s3daemon.store.posix.hollow import Hollow
+from s3daemon.store.posix.names import PRIVATE_DIR, UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
 from s3daemon.store.posix.spills import Spills
-from s3daemon.store.posix.upload_names import GONE, WITHIN, is_upload_id
+from s3daemon.store.posix.upload_names import GONE, OWN_CONTENT, STATE, WITHIN, is_upload_id
 from s3daemon.store.posix.upload_state import UploadDir, open_upload
 from s3daemon.store.posix.volume import Bucket, Volume
 
 _OPEN = DIRECTORY | os.O_NOFOLLOW
+_ANY = re.compile(rb".*", re.DOTALL)
+
+
+@attrs.frozen
+class Sweepers:
+    """What is looked for in whole buckets, once a day."""
+
+    spills: Spills
+    hollow: Hollow = attrs.field(factory=Hollow)
+
+
+@attrs.frozen
+class Ages:
+    """What is old enough to go: what nobody has touched since then, in ns since the epoch.
+
+    :ivar uploads: those that can still be completed.
+    :ivar leftovers: what only a crash can have left.
+    """
+
+    uploads: int
+    leftovers: int
 
 
 def expire(
     volume: Volume,
-    spills: Spills,
-    before_ns: int,
+    sweepers: Sweepers,
+    ages: Ages,
     limit: int,
     should_stop: Callable[[], bool],
 ) -> int:
     """See :meth:`IUploads.expire`.  What cannot be removed does not keep the rest."""
-    work = _Work(volume, spills, before_ns, limit, should_stop)
+    work = _Work(volume, sweepers, ages, limit, should_stop)
     for bucket in _buckets(work):
         with bucket:
             work.uploads(bucket)
             if len(bucket.place) == 1:
                 work.pointers(bucket)
                 work.sweep(private.STAGING, bucket.fd)
-                work.spills(bucket)
+                work.whole(bucket)
     work.sweep(private.STAGING, volume.fd)
     work.sweep(private.TRASH, volume.fd)
+    work.sweep(PRIVATE_DIR, volume.fd, private.TRIALS)
     if work.failed is not None:
         raise work.failed
     return work.count
@@ -57,16 +83,16 @@ class _Work:
     def __init__(
         self,
         volume: Volume,
-        spills: Spills,
-        before_ns: int,
+        sweepers: Sweepers,
+        ages: Ages,
         limit: int,
         should_stop: Callable[[], bool],
     ) -> None:
         self.volume = volume
-        self._spills = spills
+        self._sweepers = sweepers
         self.count = 0
         self.failed: OSError | None = None
-        self._before_ns = before_ns
+        self._ages = ages
         self._left = limit
         self._should_stop = should_stop
 
@@ -92,9 +118,8 @@ class _Work:
                     # Nobody can find it any more.
                     self._left -= 1
                     self._remove_rest(UPLOADS_DIR + b"/" + name, bucket.fd)
-                elif is_upload_id(os.fsdecode(name)) and self._remove(bucket, os.fsdecode(name)):
-                    self.count += 1
-                    self._left -= 1
+                elif is_upload_id(os.fsdecode(name)):
+                    self._upload(bucket, os.fsdecode(name))
 
     def pointers(self, bucket: Bucket) -> None:
         """Remove the old pointers of a bucket to those within it that are no more."""
@@ -104,32 +129,43 @@ class _Work:
             path = UPLOADS_DIR + b"/" + name
             with self.go_on(), suppress(FileNotFoundError):
                 st = os.stat(path, dir_fd=bucket.fd, follow_symlinks=False)
-                if max(st.st_mtime_ns, st.st_ctime_ns) < self._before_ns and pointers.is_stale(
-                    self.volume, bucket, path
-                ):
+                if self._is_old(st) and pointers.is_stale(self.volume, bucket, path):
                     pointers.remove(self.volume, bucket, path)
                     self._left -= 1
 
-    def spills(self, bucket: Bucket) -> None:
-        """Remove the old spill files of a bucket that no record names."""
+    def whole(self, bucket: Bucket) -> None:
+        """Remove old spill files that no record names, and old directories that nobody needs."""
         if self.may():
             with self.go_on():
-                self._left -= self._spills.sweep(
-                    bucket, self._before_ns, self._left, self._should_stop
+                self._left -= self._sweepers.spills.sweep(
+                    bucket, self._ages.leftovers, self._left, self._should_stop
+                )
+        if self.may():
+            with self.go_on():
+                self._left -= self._sweepers.hollow.sweep(
+                    self.volume, bucket, self._ages.leftovers, self._left, self._should_stop
                 )
 
-    def sweep(self, path: bytes, dir_fd: int) -> None:
-        """Remove what has lain in a directory of leftovers since before then."""
+    def sweep(self, path: bytes, dir_fd: int, pattern: re.Pattern[bytes] = _ANY) -> None:
+        """Remove what has lain in a directory of leftovers for long.
+
+        :param pattern: of the names that are leftovers.
+        """
         for name in self._names(path, dir_fd):
             if not self.may():
                 return
+            if not pattern.fullmatch(name):
+                continue
             with self.go_on(), suppress(FileNotFoundError):
                 entry = path + b"/" + name
                 st = os.stat(entry, dir_fd=dir_fd, follow_symlinks=False)
-                # Moving something here leaves its mtime alone, and sets its ctime.
-                if max(st.st_mtime_ns, st.st_ctime_ns) < self._before_ns:
+                if self._is_old(st):
                     private.remove_tree(self.volume.disk, entry, dir_fd)
                     self._left -= 1
+
+    def _is_old(self, st: os.stat_result) -> bool:
+        # Moving something leaves its mtime alone, and sets its ctime.
+        return max(st.st_mtime_ns, st.st_ctime_ns) < self._ages.leftovers
 
     def _remove_rest(self, path: bytes, dir_fd: int) -> None:
         try:
@@ -145,20 +181,49 @@ class _Work:
             names += _names(path, dir_fd)
         return names
 
-    def _remove(self, bucket: Bucket, upload_id: str) -> bool:
-        try:
-            with open_upload(bucket, upload_id) as upload:
-                if (
-                    _touched_ns(upload) >= self._before_ns
-                    or upload.try_lock(self.volume.locks.kind) is False
-                ):
-                    return False
-                if not upload.is_current() or _touched_ns(upload) >= self._before_ns:
-                    return False
-                remove_upload(self.volume, upload)
-                return True
-        except NoSuchUpload:
+    def _upload(self, bucket: Bucket, upload_id: str) -> None:
+        """Remove an upload if it is old, or else what a crash has left in it."""
+        ages = self._ages
+        with suppress(NoSuchUpload), open_upload(bucket, upload_id) as upload:
+            if os.fstat(upload.fd).st_mtime_ns >= max(ages.uploads, ages.leftovers):
+                return  # something has come or gone; this spares reading it
+            if self._remove(upload):
+                self.count += 1
+                self._left -= 1
+            elif os.fstat(upload.fd).st_mtime_ns < ages.leftovers:
+                self._remove_orphans(upload)
+
+    def _remove(self, upload: UploadDir) -> bool:
+        if (
+            not self._has_expired(upload)
+            or upload.try_lock(self.volume.locks.kind) is False
+            or not upload.is_current()
+            or not self._has_expired(upload)
+        ):
             return False
+        remove_upload(self.volume, upload)
+        return True
+
+    def _has_expired(self, upload: UploadDir) -> bool:
+        touched_ns = _touched_ns(upload)
+        if touched_ns < self._ages.uploads:
+            return True
+        # What was never begun, or has been completed, is no upload any more.
+        return touched_ns < self._ages.leftovers and (
+            not upload.has(STATE) or upload.was_published()
+        )
+
+    def _remove_orphans(self, upload: UploadDir) -> None:
+        """Remove contents that no record names: who wrote them died before making one."""
+        listed = os.listdir(upload.fd)
+        # Only now: a record comes after its content.
+        used = {part.file for part in upload.scan().all}
+        for name in map(os.fsencode, listed):
+            if name.startswith(OWN_CONTENT) and name not in used and self.may():
+                with suppress(FileNotFoundError):
+                    if self._is_old(os.stat(name, dir_fd=upload.fd, follow_symlinks=False)):
+                        upload.bucket.disk.unlink(name, upload.fd)
+                        self._left -= 1
 
 
 def _buckets(work: _Work) -> Iterator[Bucket]:

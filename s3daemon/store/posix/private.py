@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from contextlib import suppress
 
@@ -22,6 +23,9 @@ STAGING = PRIVATE_DIR + b"/staging"
 SPILL = PRIVATE_DIR + b"/spill"
 #: What is being removed.
 TRASH = PRIVATE_DIR + b"/trash"
+
+#: Beneath the root: what a gateway makes when it tries the file system, and removes right away.
+TRIALS = re.compile(rb"(probe-|probe\.|sync-)[0-9a-f]+")
 
 _OPEN_DIR = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 

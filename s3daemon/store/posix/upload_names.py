@@ -42,6 +42,8 @@ STATE = b"upload.json"
 SEALED = b"sealed"
 WHOLE = b"whole"
 PUBLISHING = b"publishing"
+#: What the names of files begin with that are somebody's own until a record, or the state, is made.
+OWN_CONTENT = (b"own.", b"new.")
 #: An upload, and anything else, that is on its way out.
 GONE = b".gone-"
 #: A pointer to a bucket within this one.

@@ -31,6 +31,8 @@ from s3daemon.store.paging import list_uploads
 from s3daemon.store.posix import completing, expiring, private
 from s3daemon.store.posix.completing import Wanted
 from s3daemon.store.posix.errnos import facts
+from s3daemon.store.posix.expiring import Ages, Sweepers
+from s3daemon.store.posix.hollow import Hollow
 from s3daemon.store.posix.metadata import MAX_PARTS
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
@@ -51,6 +53,7 @@ class PosixUploads:
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
+        self._hollow = Hollow()
         self._spills = Spills(volume.disk)
 
     @facts
@@ -176,9 +179,12 @@ class PosixUploads:
         before_ns: int,
         limit: int = 1000,
         should_stop: Callable[[], bool] = lambda: False,
+        leftovers_ns: int | None = None,
     ) -> int:
         """See :meth:`IUploads.expire`."""
-        return expiring.expire(self._volume, self._spills, before_ns, limit, should_stop)
+        ages = Ages(before_ns, before_ns if leftovers_ns is None else leftovers_ns)
+        sweepers = Sweepers(self._spills, self._hollow)
+        return expiring.expire(self._volume, sweepers, ages, limit, should_stop)
 
     def _make(self, bucket: Bucket, info: UploadInfo) -> None:
         """Make the directory of an upload.  :raises FileNotFoundError: the bucket is on its way

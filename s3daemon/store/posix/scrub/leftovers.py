@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 
 from s3daemon.store.posix import private
@@ -18,8 +17,6 @@ from s3daemon.store.posix.volume import Bucket
 #: What may be there, beneath the root and in a bucket.
 _OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor", b"records"))
 _OF_BUCKET = frozenset((b"staging", b"spill", b"records"))
-#: What a gateway makes when it starts, or to see whether syncing works.
-_TRIALS = re.compile(rb"(probe-|probe\.|sync-)[0-9a-f]+")
 
 
 def scrub_root(round_: Round) -> None:
@@ -28,7 +25,7 @@ def scrub_root(round_: Round) -> None:
     _list(round_, None, home, private.STAGING, STAGED, "its writer died before publishing it")
     _list(round_, None, home, private.TRASH, TRASH, "it is what is left of a deleted bucket")
     for name, place in _names(round_, None, home, PRIVATE_DIR):
-        if _TRIALS.fullmatch(name):
+        if private.TRIALS.fullmatch(name):
             _look(round_, None, home, place, STAGED, "who tried the file system has died")
         elif name not in _OF_ROOT:
             round_.found(STRANGE, None, place, None, "the gateway has not made it")

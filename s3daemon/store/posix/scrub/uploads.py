@@ -27,7 +27,7 @@ from s3daemon.store.posix.scrub.findings import (
 )
 from s3daemon.store.posix.scrub.pacing import ENTRY
 from s3daemon.store.posix.scrub.round import VANISHED, Round, names_in
-from s3daemon.store.posix.upload_names import GONE, SEALED, WITHIN, Part, is_upload_id
+from s3daemon.store.posix.upload_names import GONE, OWN_CONTENT, SEALED, WITHIN, Part, is_upload_id
 from s3daemon.store.posix.upload_state import UploadDir, open_upload
 from s3daemon.store.posix.volume import Bucket
 from s3daemon.wire import checksums
@@ -182,7 +182,7 @@ def _check_orphans(round_: Round, upload: UploadDir, info: UploadInfo) -> None:
     listed = names_in(b".", upload.fd)
     used = {part.file for part in upload.scan().all}
     for name in listed:
-        if not name.startswith((b"own.", b"new.")) or name in used:
+        if not name.startswith(OWN_CONTENT) or name in used:
             continue
         try:
             st = os.stat(name, dir_fd=upload.fd, follow_symlinks=False)
