@@ -4,7 +4,7 @@ A writer that dies between making the directories of a key and publishing in the
 behind, and so does one that cannot remove them.  Nobody sees them in S3, but they take inodes.
 Nothing points to them, so they are looked for: a bucket's tree is walked once a day, and of that
 only so many directories in a round; the next round goes on where the last one ended.  A directory
-is removed as a writer removes it (:mod:`directories`), so whoever is about to use it finds it gone,
+is removed as a writer removes it (:mod:`pruning`), so whoever is about to use it finds it gone,
 and makes it anew.
 """
 
@@ -19,7 +19,7 @@ from threading import Lock
 
 import attrs
 
-from s3daemon.store.posix import directories, metadata, places
+from s3daemon.store.posix import metadata, places, pruning
 from s3daemon.store.posix.names import ESCAPE, RESERVED, UPLOADS_DIR
 from s3daemon.store.posix.paths import Place
 from s3daemon.store.posix.volume import Bucket, Volume
@@ -179,8 +179,8 @@ def _remove(volume: Volume, bucket: Bucket, found: _Level) -> bool:
     bare = volume.metadata.load(found.fd, bucket.home) == metadata.EMPTY
     # Nobody but a gateway makes an escaped name.  It gets its record later, if its maker lives.
     ours = bare and found.place[-1].startswith(ESCAPE)
-    which = directories.NO_BUCKET if ours else directories.IMPLICIT
-    if not directories.remove(volume, bucket, found.place, which):
+    which = pruning.NO_BUCKET if ours else pruning.IMPLICIT
+    if not pruning.remove(volume, bucket, found.place, which):
         return False
-    directories.prune(volume, bucket, found.place[:-1])
+    pruning.prune(volume, bucket, found.place[:-1])
     return True
