@@ -56,6 +56,7 @@ from s3daemon.ops.readiness import RootCheck
 from s3daemon.ops.root import Root
 from s3daemon.ops.signals import Signals
 from s3daemon.ops.watchdog import Watchdog
+from s3daemon.store.health import Troubles
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.aside import Aside
@@ -197,6 +198,7 @@ def build_factory(
         read_rate=config.limits.read_rate,
         read_rate_each=config.limits.read_rate_each,
     )
+    troubles = Troubles()
     s3 = S3Service(
         store,
         Authenticator(portal, lenient=config.auth.mode == "simple"),
@@ -206,11 +208,13 @@ def build_factory(
         pools,
         reactor,
         time.time_ns,
+        troubles,
     )
     check = RootCheck(
         config.store.root,
         config.store.min_free,
         lambda: store.disk.failed_syncs,
+        lambda: troubles.met,
         store.try_sync,
         store.about(),
     )

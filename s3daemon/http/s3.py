@@ -36,12 +36,20 @@ from s3daemon.http import body as bodies
 from s3daemon.http.accesslog import Entry
 from s3daemon.http.origin import origin_of
 from s3daemon.http.refusals import refusal
-from s3daemon.http.request import ClientGone, Request
+from s3daemon.http.request import BodyCutShort, ClientGone, Request
 from s3daemon.http.respond import WireFields, error_answer, send
 from s3daemon.http.sendfile import Pace
 from s3daemon.http.settings import Pools, Settings
 from s3daemon.http.waiting import answer_when_done
-from s3daemon.store.interfaces import IAtOnce, IStore, WouldBlock
+from s3daemon.store.health import Troubles
+from s3daemon.store.interfaces import (
+    IAtOnce,
+    IStore,
+    OutOfSpace,
+    ReadOnly,
+    Unavailable,
+    WouldBlock,
+)
 from s3daemon.streams.rate import RateLimit, reserve_all
 from s3daemon.streams.upload import SMALL, Held, Upload
 from s3daemon.wire import awschunked, digests, errors, integrity, operations, preflight, target
@@ -67,6 +75,9 @@ AT_ONCE = frozenset({"GetObject", "HeadObject"})
 PATIENT = frozenset({"CompleteMultipartUpload", "CopyObject", "UploadPartCopy"})
 
 
+#: Facts that make one ask whether the store can serve at all.
+_FAILING = (OutOfSpace, ReadOnly, Unavailable)
+
 Authenticate = Callable[[S3Request, bytes, Sequence[tuple[bytes, bytes]]], "Deferred[Caller]"]
 
 
@@ -77,6 +88,7 @@ class S3Service:
         :class:`~s3daemon.wire.errors.S3Error`.
     :param may: the decision function of :class:`~s3daemon.actions.base.Context`.
     :param now_ns: the wall clock.
+    :param troubles: told of requests that found the store failing.
     """
 
     def __init__(
@@ -89,6 +101,7 @@ class S3Service:
         pools: Pools,
         reactor: IReactorTime,
         now_ns: Callable[[], int],
+        troubles: Troubles,
     ) -> None:
         self._store = store
         self._at_once = store.at_once
@@ -99,6 +112,7 @@ class S3Service:
         self._pools = pools
         self._reactor = reactor
         self._now_ns = now_ns
+        self._troubles = troubles
         self._host_id = os.urandom(24).hex()
         self._prefix = os.urandom(4).hex().upper()
         self._count = itertools.count(1)
@@ -149,6 +163,8 @@ class S3Service:
             if answer is not None:
                 pace = self._pace() if self._paced and entry.operation == "GetObject" else None
                 await send(request, answer, common, self._pools.heavy, pace)
+        except BodyCutShort as error:
+            self._cut_short(error, entry)
         except ClientGone:
             entry.error = "ClientGone"
         finally:
@@ -255,6 +271,15 @@ class S3Service:
         # When the sink has failed, finish says why.
         return await upload.finish()
 
+    def _cut_short(self, error: BodyCutShort, entry: Entry) -> None:
+        """The file of an answer that has begun could not be read to its end: the client has been
+        told by the end of the connection."""
+        self._troubles.meet()
+        entry.error = errors.ServiceUnavailable().code
+        self._log.warn(
+            "request_id={request_id} storage: {error!r}", request_id=entry.request_id, error=error
+        )
+
     def _pace(self) -> Pace:
         """What bounds the rate of one answer."""
         limits = [] if self._rate is None else [self._rate]
@@ -265,6 +290,8 @@ class S3Service:
         )
 
     def _refusal(self, error: Exception, entry: Entry, s3: S3Request | None) -> errors.S3Error:
+        if isinstance(error, _FAILING):
+            self._troubles.meet()
         refused = refusal(error, s3, self._log, entry.request_id)
         entry.error = refused.code
         return refused

@@ -22,12 +22,15 @@ class RootCheck:
     A file system that was unmounted leaves its mount point, an empty directory that would happily
     take objects: so the root must be the same directory as when the daemon started.
 
-    After an fsync has failed, one has to succeed before the root counts as good again: writers have
-    had their error, and a balancer should not send more of them here.
+    After an fsync has failed, or a request has found the store failing in whatever way, something
+    has to be written, synced and read again before the root counts as good: writers have had their
+    error, and a balancer should not send more of them here.  One file that cannot be read does not
+    make the root bad.
 
     :param min_free: bytes that have to be free for a user who is not root; 0: however few.
     :param failed_syncs: how many fsyncs have failed since the start.
-    :param try_sync: tries one; raises a StorageError.
+    :param troubles: how many requests have found the store failing.
+    :param try_sync: writes, syncs and reads; raises a StorageError.
     :param about: what the store is like, for :attr:`Health.facts`.
     """
 
@@ -36,26 +39,33 @@ class RootCheck:
         root: Path,
         min_free: int = 0,
         failed_syncs: Callable[[], int] = lambda: 0,
+        troubles: Callable[[], int] = lambda: 0,
         try_sync: Callable[[], None] = lambda: None,
         about: Mapping[str, Mapping[str, Fact]] | None = None,
     ) -> None:
         self._root = root
         self._min_free = min_free
         self._failed_syncs = failed_syncs
+        self._troubles = troubles
         self._try_sync = try_sync
         self._about = about or {}
-        self._forgiven = 0
+        self._forgiven = (0, 0)
         self._identity = self._look()
 
     def __call__(self) -> Health:
         """What is the matter, if anything is."""
-        now: dict[str, Fact] = {"failed_syncs": self._failed_syncs()}
+        now: dict[str, Fact] = {
+            "failed_syncs": self._failed_syncs(),
+            "failed_requests": self._troubles(),
+        }
         try:
             reason = self._reason(now)
         except OSError as error:
             reason = f"the root: {error.strerror}"
         except StorageError as error:
-            reason = f"what is written does not reach the device: {error}"
+            cause = error.__cause__
+            why = cause.strerror if isinstance(cause, OSError) else error
+            reason = f"what is written does not reach the device: {why}"
         return Health(reason, {"now": now, **self._about})
 
     def _reason(self, now: dict[str, Fact]) -> str:
@@ -73,7 +83,7 @@ class RootCheck:
             return f"{_size(free)} are free, less than store.min_free = {_size(self._min_free)}"
         if self._min_free and st.f_files and st.f_favail < _FEW_INODES:
             return f"{st.f_favail} inodes are free"
-        failed = self._failed_syncs()
+        failed = self._failed_syncs(), self._troubles()
         if failed != self._forgiven:
             self._try_sync()
             self._forgiven = failed

@@ -10,6 +10,20 @@ import attrs
 Fact = bool | int | float | str | None
 
 
+class Troubles:
+    """Counts the requests that found the store failing; for one thread.
+
+    :ivar met: how many there were.
+    """
+
+    def __init__(self) -> None:
+        self.met = 0
+
+    def meet(self) -> None:
+        """One more."""
+        self.met += 1
+
+
 @attrs.frozen
 class Health:
     """The answer.

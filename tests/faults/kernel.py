@@ -24,6 +24,9 @@ import attrs
 from s3daemon.store.posix import expiring, probed, syscalls, upload_state
 from s3daemon.store.posix.syscalls import XattrReader
 
+#: No error: the call does only a part of what it was asked for.
+SHORT = 0
+
 #: What any call that reaches the file system may say, as different stores behind it do.
 _ANY = (errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOMEM, errno.ETIMEDOUT)
 _DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
@@ -39,16 +42,16 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "fstat": (errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
     "statvfs": (errno.EIO,),
     "getxattr": (errno.EIO, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT),
-    "read": (errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
+    "read": (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, SHORT),
     "scandir": (*_ANY, *_DESCRIPTORS),
     "readdir": (errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
     "listdir": (*_ANY, *_DESCRIPTORS),
     "readlink": (errno.EIO, errno.EACCES),
     "lock": (errno.ENOLCK, errno.EIO, errno.ESTALE),
-    "write": (*_ROOM, errno.EIO, errno.EFBIG, errno.EROFS, errno.ESTALE),
+    "write": (SHORT, *_ROOM, errno.EIO, errno.EFBIG, errno.EROFS, errno.ESTALE),
     "truncate": (*_ROOM, errno.EIO, errno.EROFS),
     "punch": (*_ROOM, errno.EIO, errno.EROFS, errno.EOPNOTSUPP),
-    "copy_range": (*_ROOM, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EROFS),
+    "copy_range": (SHORT, *_ROOM, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EROFS),
     "setxattr": (*_ROOM, errno.EIO, errno.EROFS, errno.EPERM, errno.EACCES, errno.ESTALE),
     "utime": (errno.EIO, errno.EROFS, errno.EPERM),
     "fsync": (errno.EIO, *_ROOM, errno.EROFS, errno.ESTALE),
@@ -114,17 +117,20 @@ class Kernel:
             self._armed = False
             self._fault = None
 
-    def _meet(self, name: str) -> None:
-        """A call is about to be made.  :raises OSError: it fails."""
+    def _meet(self, name: str) -> bool:
+        """A call is about to be made; whether it is to be short.  :raises OSError: it fails."""
         number = len(self.calls)
         self.calls.append(name)
         fault = self._fault
         if fault is None:
-            return
+            return False
         if number == fault.number or (fault.fired and name in fault.kinds):
             if not fault.fired:
                 fault.fired, fault.at = name, _lines()
+            if fault.code == SHORT:
+                return True
             raise OSError(fault.code, os.strerror(fault.code))
+        return False
 
     def _is_met(self) -> bool:
         return self._armed and threading.get_ident() == self._thread
@@ -136,7 +142,8 @@ class Kernel:
         def met(*args: Any, **kwargs: Any) -> Any:
             if not self._is_met():
                 return call(*args, **kwargs)
-            self._meet(_kind(name, args))
+            if self._meet(_kind(name, args)):
+                args = _shortened(args)
             return call(*args, **kwargs)
 
         return met
@@ -219,6 +226,18 @@ def _kind(name: str, args: tuple[Any, ...]) -> str:
     if name == "open" and args[1] & (os.O_CREAT | os.O_TMPFILE & ~os.O_DIRECTORY):
         return "create"
     return name
+
+
+def _shortened(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same call for one byte, or for one byte of the first piece."""
+    first, second, *rest = args
+    if isinstance(second, int):
+        if len(args) > 3:
+            return (first, second, min(rest[0], 1), *rest[1:])  # copy_file_range(2)
+        return (first, min(second, 1), *rest)
+    if isinstance(second, list):
+        return (first, [memoryview(second[0])[:1]], *rest)
+    return (first, memoryview(second)[:1], *rest)
 
 
 _OS = {

@@ -13,6 +13,8 @@ import attrs
 from twisted.internet.task import Clock
 
 from s3daemon.actions.base import Limits
+from s3daemon.ops.readiness import RootCheck
+from s3daemon.store.health import Troubles
 from s3daemon.store.interfaces import BucketInfo, ListQuery, NoSuchBucket, ObjectInfo, UploadsQuery
 from s3daemon.store.posix import lock_kinds
 from s3daemon.store.posix.probe import probe
@@ -114,10 +116,20 @@ class Stage:
         }
 
 
-def wire_to(store: PosixStore) -> Wire:
-    """A client of a gateway over the store."""
+def wire_to(store: PosixStore, root: Path | None = None) -> Wire:
+    """A client of a gateway over the store, which looks at its root where that is given."""
     clock = Clock()
-    return Wire(make_factory(store, Limits(min_part=1, strict_names=False), clock), clock)
+    limits = Limits(min_part=1, strict_names=False)
+    if root is None:
+        return Wire(make_factory(store, limits, clock), clock)
+    troubles = Troubles()
+    ready = RootCheck(
+        root,
+        failed_syncs=lambda: store.disk.failed_syncs,
+        troubles=lambda: troubles.met,
+        try_sync=store.try_sync,
+    )
+    return Wire(make_factory(store, limits, clock, ready=ready, troubles=troubles), clock)
 
 
 def state(store: PosixStore) -> State:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from s3daemon.ops.readiness import RootCheck
-from s3daemon.store.interfaces import Unavailable
+from s3daemon.store.interfaces import OutOfSpace, Unavailable
 
 
 def room(monkeypatch: pytest.MonkeyPatch, **what: int) -> None:
@@ -36,7 +36,7 @@ def test_a_root_that_is_gone(tmp_path: Path) -> None:
     root.rmdir()
     health = check()
     assert health.reason == "the root: No such file or directory"
-    assert health.facts["now"] == {"failed_syncs": 0}
+    assert health.facts["now"] == {"failed_syncs": 0, "failed_requests": 0}
     root.mkdir()
     assert not check().ready
 
@@ -79,7 +79,7 @@ def test_a_sync_that_failed(tmp_path: Path) -> None:
             failed += 1
             raise Unavailable("the device is gone")
 
-    check = RootCheck(tmp_path, 0, lambda: failed, try_sync)
+    check = RootCheck(tmp_path, 0, lambda: failed, try_sync=try_sync)
     assert check().ready
     assert tried == 0
     failed, broken = 1, True
@@ -90,6 +90,29 @@ def test_a_sync_that_failed(tmp_path: Path) -> None:
     assert check().ready
     assert check().ready
     assert (failed, tried) == (3, 3)
+
+
+def test_a_request_that_found_the_store_failing(tmp_path: Path) -> None:
+    met = 0
+    broken = True
+
+    def try_sync() -> None:
+        if broken:
+            error = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "a name")
+            raise OutOfSpace("a text") from error
+
+    check = RootCheck(tmp_path, troubles=lambda: met, try_sync=try_sync)
+    assert check().ready
+    met = 1
+    for _ in range(2):
+        reason = check().reason
+        assert reason == "what is written does not reach the device: Disk quota exceeded"
+    broken = False
+    assert check().ready
+    broken = True
+    assert check().ready  # until the next request meets it
+    met = 2
+    assert not check().ready
 
 
 def test_a_root_that_takes_no_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

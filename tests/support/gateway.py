@@ -24,7 +24,7 @@ from s3daemon.http.readiness import Readiness
 from s3daemon.http.respond import bad_request
 from s3daemon.http.s3 import S3Service
 from s3daemon.http.settings import Pools, Settings
-from s3daemon.store.health import Health
+from s3daemon.store.health import Health, Troubles
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.posix import PosixStore
 from s3daemon.streams.pool import IPool, SynchronousPool
@@ -45,6 +45,7 @@ def make_factory(
     light: IPool | None = None,
     heavy: IPool | None = None,
     ready: Callable[[], Health] = Health,
+    troubles: Troubles | None = None,
     users: Sequence[User] = (),
     sigv2: bool = False,
     trusted: Networks | None = None,
@@ -77,6 +78,7 @@ def make_factory(
         pools,
         clock,
         lambda: next(ticks),
+        troubles or Troubles(),
     )
     gateway = Gateway(s3, Readiness(ready, pools.light, clock))
     return S3Factory(

@@ -10,7 +10,7 @@ import attrs
 from zope.interface import implementer
 
 from s3daemon.store.health import Fact
-from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads
+from s3daemon.store.interfaces import IAtOnce, IBuckets, IObjects, IStore, IUploads, Unavailable
 from s3daemon.store.levels import Durability
 from s3daemon.store.posix import private
 from s3daemon.store.posix.at_once import AtOnce
@@ -19,7 +19,6 @@ from s3daemon.store.posix.durable import Disk, Hook
 from s3daemon.store.posix.electing import Election
 from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.mounts import mount_of
-from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
@@ -92,17 +91,24 @@ class PosixStore:
 
     @facts
     def try_sync(self) -> None:
-        """Write something and bring it onto the device, as an acknowledged object would be.
+        """Write something, bring it onto the device, as an acknowledged object would be, and read
+        it again.
 
         :raises StorageError: that failed.
         """
         disk, root_fd = self.disk, self._volume.fd
-        name = PRIVATE_DIR + b"/sync-" + private.unique()
-        fd = disk.create(name, root_fd)
+        name = private.STAGING + b"/" + private.unique()
+        try:
+            fd = disk.create(name, root_fd)
+        except FileNotFoundError:
+            private.make(disk, root_fd, private.STAGING)
+            fd = disk.create(name, root_fd)
         try:
             disk.write(fd, [b"x"])
             disk.settle(fd)
-            private.sync(disk, root_fd, PRIVATE_DIR)
+            private.sync(disk, root_fd, private.STAGING)
+            if os.pread(fd, 2, 0) != b"x":
+                raise Unavailable("what was written a moment ago reads as something else")
         finally:
             os.close(fd)
             disk.unlink(name, root_fd)

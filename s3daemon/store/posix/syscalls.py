@@ -2,7 +2,8 @@
 
 Some of them, openat2(2) and renameat2(2), the standard library lacks, and one it is slow at.  All
 raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
-does not have them.  The interpreter lock is released meanwhile.
+does not have them, and are made again where a signal has interrupted them (PEP 475).  The
+interpreter lock is released meanwhile.
 """
 
 from __future__ import annotations
@@ -77,18 +78,22 @@ def _how(flags: int, resolve: int) -> tuple[_OpenHow, int]:
 def openat2(dir_fd: int, path: bytes, flags: int, resolve: int) -> int:
     """Open a path relative to a directory; the descriptor is close-on-exec.  openat2(2)."""
     _, address = _how(flags | os.O_CLOEXEC, resolve)
-    fd = _syscall_openat2(_SYS_OPENAT2, dir_fd, path, address, 24)
-    if fd < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), path)
+    while (fd := _syscall_openat2(_SYS_OPENAT2, dir_fd, path, address, 24)) < 0:
+        _again_or_raise(path)
     return int(fd)
+
+
+def _again_or_raise(*names: bytes) -> None:
+    """What to do about a call that has failed.  :raises OSError: it was not interrupted."""
+    code = ctypes.get_errno()
+    if code != errno.EINTR:
+        raise OSError(code, os.strerror(code), *names)
 
 
 def punch_hole(fd: int, offset: int, size: int) -> None:
     """Give the blocks of a range of a file back; it reads as zeros.  fallocate(2)"""
-    if _fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, offset, size) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    while _fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, offset, size) < 0:
+        _again_or_raise()
 
 
 class _Statx(ctypes.Structure):
@@ -140,13 +145,11 @@ class XattrReader(threading.local):
 
     def read(self, fd: int, name: bytes) -> bytes:
         """The value of an attribute of an open file.  fgetxattr(2)"""
-        size = _fgetxattr(fd, name, self._address, self._size)
-        if size >= 0:
-            return ctypes.string_at(self._address, size)
-        code = ctypes.get_errno()
-        if code == errno.ERANGE:
-            return os.getxattr(fd, name)
-        raise OSError(code, os.strerror(code))
+        while (size := _fgetxattr(fd, name, self._address, self._size)) < 0:
+            if ctypes.get_errno() == errno.ERANGE:
+                return os.getxattr(fd, name)
+            _again_or_raise()
+        return ctypes.string_at(self._address, size)
 
 
 def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: int) -> None:
@@ -155,9 +158,8 @@ def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: 
         call = _libc.renameat2
     except AttributeError:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
-    if call(source_dir, source, target_dir, target, ctypes.c_uint(_RENAME_NOREPLACE)) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), target)
+    while call(source_dir, source, target_dir, target, ctypes.c_uint(_RENAME_NOREPLACE)) < 0:
+        _again_or_raise(target)
 
 
 def open_at(name: bytes, flags: int, dir_fd: int) -> int:
@@ -172,9 +174,8 @@ def flush(fd: int) -> None:
 
 def syncfs(fd: int) -> None:
     """Write back all of the file system that holds an open file.  syncfs(2)"""
-    if _libc.syncfs(fd) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    while _libc.syncfs(fd) < 0:
+        _again_or_raise()
 
 
 def set_mtime(fd: int, modified_ns: int) -> None:
@@ -218,9 +219,8 @@ def rmdir(name: bytes, dir_fd: int) -> None:
 def file_system_type(fd: int) -> int:
     """The number of the kind of file system that an open file or directory lies on.  fstatfs(2)"""
     buffer = (ctypes.c_long * 64)()  # struct statfs begins with f_type, of this width
-    if _libc.fstatfs(fd, buffer) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    while _libc.fstatfs(fd, buffer) < 0:
+        _again_or_raise()
     return int(buffer[0]) & 0xFFFFFFFF
 
 
