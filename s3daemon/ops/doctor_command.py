@@ -36,6 +36,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         " be broken.",
     )
     parser.add_argument("root", type=Path, help="the directory whose sub-directories are buckets")
+    parser.add_argument(
+        "--peer",
+        type=Path,
+        metavar="DIR",
+        help="the same directory by another mount, which stands for another node: what one of them"
+        " does, is it there for the other?",
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(
         "--within",
@@ -57,6 +64,8 @@ def _duration(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Examine, print, judge."""
     command = [sys.executable, "-m", doctor.__name__, str(options.root.absolute())]
+    if options.peer is not None:
+        command.append(str(options.peer.absolute()))
     examination = Examination(command, options.within)
     findings: list[Finding] = []
     table = Table(shutil.get_terminal_size((120, 24)).columns)

@@ -151,3 +151,10 @@ def test_lines_fit(width: int) -> None:
     assert "\x1b" not in words
     assert "rather" in words
     assert "on and on" in words
+
+
+def test_a_peer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", str(tmp_path), "--peer", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "warn"  # it is the same mount
+    assert any(one["section"] == "peer" for one in told["findings"])

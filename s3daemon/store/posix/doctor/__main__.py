@@ -1,7 +1,8 @@
 """The doctor as a program of its own, so that a file system that hangs does not take more with it.
 
-Arguments: the root.  Each line of the output is a JSON object: ``{"trying": SECTION}``,
-``{"finding": ...}`` or, at the end, ``{"error": TEXT}`` where no gateway could serve the root.
+Arguments: the root, and perhaps the same one by another mount.  Each line of the output is a JSON
+object: ``{"trying": SECTION}``, ``{"finding": ...}`` or, at the end, ``{"error": TEXT}`` where no
+gateway could serve the root.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def main(arguments: list[str]) -> None:
     root = Path(arguments[0])
     try:
         _check_user(root)
-        for finding in examine(root, lambda section: _say(trying=section)):
+        other = Path(arguments[1]) if arguments[1:] else None
+        for finding in examine(root, lambda section: _say(trying=section), other):
             _say(finding=finding.as_dict())
     except ProbeError as error:
         _say(error=str(error))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from s3daemon.store.posix import mounts
-from s3daemon.store.posix.doctor import calls, data, mounting, naming, room, stamps
+from s3daemon.store.posix.doctor import calls, data, mounting, naming, peer, room, stamps
 from s3daemon.store.posix.doctor.findings import Finding, Verdict
+from s3daemon.store.posix.doctor.patience import Patience
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.store.posix.probed import Probe
@@ -23,13 +25,16 @@ _IN_MEMORY = frozenset(("tmpfs", "ramfs"))
 Examination = Callable[[], Iterator[Finding]]
 
 
-def examine(root: Path, trying: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
+def examine(
+    root: Path, trying: Callable[[str], None] = lambda _: None, other: Path | None = None
+) -> Iterator[Finding]:
     """Try everything, and say it as it is found.
 
     Takes some seconds; may be done while gateways serve the root.  Whatever is made is in a
     directory of its own, and removed.  The probe's record of the root is written anew.
 
     :param trying: is told what is tried next.
+    :param other: the same root by another mount, to be compared.
     :raises ProbeError: no gateway could serve this root.
     """
     trying("the root")
@@ -41,7 +46,10 @@ def examine(root: Path, trying: Callable[[str], None] = lambda _: None) -> Itera
         try:
             with trial(Disk("strict"), root, root_fd) as tried:
                 in_memory = mount is not None and mount.kind in _IN_MEMORY
-                for section, examination in _all(tried, known, in_memory):
+                examinations = _all(tried, known, in_memory)
+                if other is not None:
+                    examinations.append((peer.SECTION, partial(_peer, tried, other, known)))
+                for section, examination in examinations:
                     trying(section)
                     yield from _guarded(section, examination)
         except OSError as exc:
@@ -51,6 +59,10 @@ def examine(root: Path, trying: Callable[[str], None] = lambda _: None) -> Itera
             yield Finding("chosen", choice.purpose, choice.chosen, choice.chosen, means)
     finally:
         os.close(root_fd)
+
+
+def _peer(tried: Trial, other: Path, known: Probe) -> Iterator[Finding]:
+    return peer.peer(tried, other, known, Patience())
 
 
 def _all(tried: Trial, known: Probe, in_memory: bool) -> list[tuple[str, Examination]]:

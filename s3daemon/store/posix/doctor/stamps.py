@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from s3daemon.store.posix.clocks import skew_ms
 from s3daemon.store.posix.doctor.findings import Finding, Verdict, yes
+from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS
 from s3daemon.store.posix.trial import Trial
 
 SECTION = "stamps"
@@ -17,6 +18,9 @@ SECTION = "stamps"
 _ODD_NS = 1_234_567_891_357_913_579
 #: Seconds for which changes of a file are made to see how often its stamp moves.
 _WATCHED = 0.1
+#: Seconds for which listings distrust the stamp of a directory, and between two looks at one.
+_WINDOW = DEFAULT_WINDOW_NS / 1e9
+_PAUSE = 0.005
 #: Milliseconds of difference between clocks that are worth a word.
 SKEW = 1000.0
 
@@ -37,6 +41,7 @@ def stamps(trial: Trial) -> Iterator[Finding]:
     )
     yield _kept(trial)
     yield _moves(trial)
+    yield _directory(trial)
     yield _inodes(trial)
 
 
@@ -82,23 +87,63 @@ def _moves(trial: Trial) -> Finding:
         while time.monotonic() < end:
             trial.disk.pwrite(fd, [b"x"], 0)
             seen.append(os.fstat(fd).st_mtime_ns)
+        trial.disk.fsync(fd)
+        synced = os.fstat(fd).st_mtime_ns
     finally:
         os.close(fd)
         trial.disk.unlink(b"ticking", trial.fd)
     stamps = sorted(set(seen))
     steps = [(later - former) / 1e6 for former, later in itertools.pairwise(stamps)]
-    backwards = seen != sorted(seen)
-    if backwards:
-        found, value, verdict = "goes back", None, Verdict.WARN
+    value: float | None = None
+    verdict = Verdict.OK
+    if seen != sorted(seen):
+        found, verdict = "goes back", Verdict.WARN
         means = "stamps of later changes are earlier: the clock was set, or servers disagree"
     elif steps:
         value = round(min(steps), 6)
-        found, verdict = f"{value:g} ms", Verdict.OK
-        means = "directories that have just changed are read anew for two seconds"
+        found, means = f"{value:g} ms", "changes further apart than that have different stamps"
+    elif synced != seen[0]:
+        found, means = "when synced", "a stamp moves when what was written is synced or closed"
     else:
-        found, value = f"over {_WATCHED * 1000:.0f} ms", None
-        means, verdict = "stamps are slow; changes within one look like one", Verdict.WARN
+        found, verdict = f"over {_WATCHED * 1000:.0f} ms", Verdict.WARN
+        means = "stamps are slow; changes within one look like one"
     return Finding(SECTION, "tick", value, found, means, verdict)
+
+
+def _directory(trial: Trial) -> Finding:
+    """For how long a change in a directory that follows another one may leave its stamp as it is.
+
+    JuiceFS saves itself the stamp when the last one is less than 100 ms old.
+    """
+    trial.disk.mkdir(b"stamped", trial.fd)
+    fd = os.open(b"stamped", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trial.fd)
+    try:
+        begun = time.monotonic()
+        first = _change(trial, fd)
+        while _change(trial, fd) == first and time.monotonic() - begun < _WINDOW:
+            time.sleep(_PAUSE)
+        passed = (time.monotonic() - begun) * 1000
+    finally:
+        os.close(fd)
+        trial.disk.rmdir(b"stamped", trial.fd)
+    late = passed >= _WINDOW * 1000
+    return Finding(
+        SECTION,
+        "tick of directories",
+        round(passed, 1),
+        f"up to {passed:,.0f} ms" if passed >= 1 else "under 1 ms",
+        "listings miss what comes soon after another change: mount so that directories are stamped"
+        if late
+        else "a directory that has changed is read anew for two seconds, which covers that",
+        Verdict.FAIL if late else Verdict.OK,
+    )
+
+
+def _change(trial: Trial, directory: int) -> int:
+    """Change what is in a directory; its stamp."""
+    os.close(trial.disk.create(b"entry", directory))
+    trial.disk.unlink(b"entry", directory)
+    return os.fstat(directory).st_mtime_ns
 
 
 def _inodes(trial: Trial) -> Finding:

@@ -291,6 +291,8 @@ def test_shared_blocks(tried: Trial, monkeypatch: Patch, answer: bool) -> None:
 
 def test_no_holes(tried: Trial, monkeypatch: Patch) -> None:
     """Then no long file is made either: it would take all that space."""
+    frees = iter((1 << 40, (1 << 40) - (64 << 20)))
+    monkeypatch.setattr(data, "_free", lambda fd: next(frees))
     monkeypatch.setattr(syscalls, "punch_hole", refuse(errno.EOPNOTSUPP))
     status = os.fstat
 
@@ -412,9 +414,10 @@ def test_a_clock_that_cannot_be_read(tried: Trial, monkeypatch: Patch) -> None:
 @pytest.mark.parametrize(
     ("given", "found", "verdict"),
     [
-        ([1, 2, 3], "1e-06 ms", Verdict.OK),
-        ([7, 7, 7], "over 100 ms", Verdict.WARN),
-        ([1, 3, 2], "goes back", Verdict.WARN),
+        ([1, 2, 3, 3], "1e-06 ms", Verdict.OK),
+        ([7, 7, 7, 7], "over 100 ms", Verdict.WARN),
+        ([7, 7, 7, 9], "when synced", Verdict.OK),
+        ([1, 3, 2, 3], "goes back", Verdict.WARN),
     ],
 )
 def test_tick(
@@ -423,9 +426,37 @@ def test_tick(
     left = list(given)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fstat", lambda fd: SimpleNamespace(st_mtime_ns=left.pop(0)))
-        patched.setattr(stamps.time, "monotonic", lambda: 0.0 if left else 1.0)
+        patched.setattr(stamps.time, "monotonic", lambda: 0.0 if len(left) > 1 else 1.0)
         told = stamps._moves(tried)
     assert (told.found, told.verdict) == (found, verdict)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "verdict", "says"),
+    [(0, Verdict.OK, "under 1 ms"), (100, Verdict.OK, "up to "), (3000, Verdict.FAIL, "up to ")],
+)
+def test_tick_of_directories(
+    tried: Trial, monkeypatch: Patch, milliseconds: int, verdict: Verdict, says: str
+) -> None:
+    """One that saves itself the stamp when the last one is so young."""
+    clock = [0.0]
+    kept = [0.0]
+
+    def change(trial: Trial, fd: int) -> int:
+        if clock[0] - kept[0] > milliseconds / 1000:
+            kept[0] = clock[0]
+        clock[0] += 1e-6
+        return int(kept[0] * 1e9)
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr(stamps, "_change", change)
+    monkeypatch.setattr(stamps.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(stamps.time, "sleep", sleep)
+    told = stamps._directory(tried)
+    assert told.verdict is verdict
+    assert told.found.startswith(says)
 
 
 def test_inodes_that_change(tried: Trial, monkeypatch: Patch) -> None:
