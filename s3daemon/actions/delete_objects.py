@@ -1,7 +1,8 @@
 """DeleteObjects: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
-One bucket look-up, then one decision and one removal for each key; a key that fails is reported
-beside those that do not.  Content-MD5 is checked when it is given; S3 demands it or a checksum.
+One bucket look-up, then one decision for each key, and one removal of all that may go; a key that
+fails is reported beside those that do not.  Content-MD5 is checked when it is given; S3 demands it
+or a checksum.
 """
 
 from __future__ import annotations
@@ -99,30 +100,34 @@ def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
     entries, quiet = parse_document(document)
     bucket = context.look_up(wanted.bucket)
     failed: dict[Entry, S3Error] = {}
+    may: list[Entry] = []
     # Backwards, so that a folder comes after what is in it and can go in the same request.
     for entry in sorted(dict.fromkeys(entries), key=lambda entry: entry.key, reverse=True):
-        error = _delete(context, bucket, entry, wanted.prune)
-        if error is not None:
-            failed[entry] = error
+        try:
+            _check(context, bucket, entry)
+        except NoSuchBucket:
+            raise
+        except (S3Error, StorageError) as error:
+            failed[entry] = s3_error(error, bucket=bucket.name, key=entry.key)
+        else:
+            may.append(entry)
+    removals = [(entry.key, entry.condition) for entry in may]
+    results = context.objects.delete_many(bucket.name, removals, wanted.prune)
+    for entry, result in zip(may, results, strict=True):
+        if result is not None:
+            failed[entry] = s3_error(result, bucket=bucket.name, key=entry.key)
     return Answer(body=xmlio.document("DeleteResult", *_results(entries, failed, quiet)))
 
 
-def _delete(context: Context, bucket: BucketInfo, entry: Entry, prune: bool) -> S3Error | None:
-    """Delete one object; the error if it cannot be done.
+def _check(context: Context, bucket: BucketInfo, entry: Entry) -> None:
+    """Whether one object may be deleted, as far as can be said beforehand.
 
-    :raises NoSuchBucket: the bucket went while this ran, and the rest need not be tried.
+    :raises S3Error, StorageError:
     """
-    try:
-        if entry.version not in ("", "null"):
-            raise errors.NotImplemented("Versioning is not implemented; leave out the VersionId.")
-        context.may(context.caller, "DeleteObject", bucket, entry.key)
-        conditions.check(context, bucket, entry.key, entry.condition)
-        context.objects.delete(bucket.name, entry.key, prune, entry.condition)
-    except NoSuchBucket:
-        raise
-    except (S3Error, StorageError) as error:
-        return s3_error(error, bucket=bucket.name, key=entry.key)
-    return None
+    if entry.version not in ("", "null"):
+        raise errors.NotImplemented("Versioning is not implemented; leave out the VersionId.")
+    context.may(context.caller, "DeleteObject", bucket, entry.key)
+    conditions.check(context, bucket, entry.key, entry.condition)
 
 
 def _results(

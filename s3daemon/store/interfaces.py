@@ -306,6 +306,17 @@ class IObjects(Interface):
         :raises ConditionConflict, ConditionUnsupported:
         """
 
+    def delete_many(
+        bucket: str, wanted: Sequence[tuple[str, Condition]], prune: bool = True
+    ) -> Sequence[StorageError | None]:
+        """Remove objects, one after the other, each as :meth:`delete` would; all of them are
+        durable on return, which costs less than one by one.
+
+        :param wanted: keys, with what has to be so for each.
+        :return: for each why it was not removed, or is not durably, and None where it is gone.
+        :raises NoSuchBucket: then nobody knows of any.
+        """
+
     def list(bucket: str, query: ListQuery) -> ListPage:
         """One page of a listing, in UTF-8 byte order of the keys.
 

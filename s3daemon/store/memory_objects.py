@@ -22,6 +22,7 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
     NoSuchKey,
     ObjectInfo,
+    StorageError,
 )
 from s3daemon.store.memory_tree import Entries, Folder, Stored, Tree, check_key
 from s3daemon.store.paging import list_objects
@@ -189,6 +190,25 @@ class MemoryObjects:
             check_key(key)
             self._tree.check(base, key, condition)
             return self._tree.remove(base, key, prune)
+
+    def delete_many(
+        self, bucket: str, wanted: Sequence[tuple[str, Condition]], prune: bool = True
+    ) -> Sequence[StorageError | None]:
+        """See :meth:`IObjects.delete_many`."""
+        with self._lock:
+            self._tree.bucket_base(bucket)
+            return [self._error(bucket, key, prune, condition) for key, condition in wanted]
+
+    def _error(
+        self, bucket: str, key: str, prune: bool, condition: Condition
+    ) -> StorageError | None:
+        try:
+            self.delete(bucket, key, prune, condition)
+        except NoSuchBucket:
+            raise
+        except StorageError as error:
+            return error
+        return None
 
     def list(self, bucket: str, query: ListQuery) -> ListPage:
         """See :meth:`IObjects.list`."""

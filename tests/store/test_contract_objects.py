@@ -10,12 +10,16 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from s3daemon.store.interfaces import (
+    ALWAYS,
     Attributes,
     BadKey,
+    Condition,
+    ConditionFailed,
     IReader,
     IStore,
     IWriter,
     KeyTooLong,
+    ListQuery,
     NoSuchBucket,
     NoSuchKey,
     ObjectExists,
@@ -464,6 +468,41 @@ def test_delete_prunes(store: IStore, bucket: str) -> None:
     assert listed(store, bucket, folders=True) == ["a/", "a/l"]
     store.objects.delete(bucket, "a/l")
     assert listed(store, bucket, folders=True) == []
+
+
+def test_delete_many(store: IStore, bucket: str) -> None:
+    for key in ("a", "b/c", "b/d", "b/", "e/f/g", "stays"):
+        put(store, bucket, key, b"1")
+    kept = Condition(etag=md5(b"2"))
+    wanted = [
+        ("a", ALWAYS),
+        ("none", ALWAYS),
+        ("b/d", ALWAYS),
+        ("b/c", Condition(etag=md5(b"1"))),
+        ("b/", ALWAYS),
+        ("stays", kept),
+        ("gone", Condition(etag="*")),
+        ("e/f/g", ALWAYS),
+        ("x" * 1025, ALWAYS),
+        ("a", ALWAYS),
+    ]
+    results = store.objects.delete_many(bucket, wanted)
+    kinds = [None if result is None else type(result) for result in results]
+    assert kinds == [None] * 5 + [ConditionFailed, NoSuchKey, None, KeyTooLong, None]
+    assert listed(store, bucket) == ["stays"]
+    assert [entry.key for entry in store.objects.list(bucket, ListQuery(folders=True)).objects] == [
+        "stays"
+    ]
+    assert store.objects.delete_many(bucket, []) == []
+    with pytest.raises(NoSuchBucket):
+        store.objects.delete_many("none", wanted)
+
+
+def test_delete_many_without_pruning(store: IStore, bucket: str) -> None:
+    put(store, bucket, "a/b/c", b"1")
+    assert store.objects.delete_many(bucket, [("a/b/c", ALWAYS)], prune=False) == [None]
+    folders = store.objects.list(bucket, ListQuery(folders=True)).objects
+    assert [entry.key for entry in folders] == ["a/", "a/b/"]
 
 
 def test_delete_without_pruning(store: IStore, bucket: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 from zope.interface import implementer
@@ -20,16 +20,18 @@ from s3daemon.store.interfaces import (
     ListQuery,
     NoSuchKey,
     ObjectInfo,
+    StorageError,
 )
 from s3daemon.store.posix import locks, metadata, removing
 from s3daemon.store.posix.copying import copy_into, empty_checksum
 from s3daemon.store.posix.entryfacts import EntryFacts
-from s3daemon.store.posix.errnos import GONE, facts
+from s3daemon.store.posix.errnos import GONE, fact, facts
 from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.metadata import EMPTY_ETAG, Record
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.reader import PosixReader
 from s3daemon.store.posix.resolving import Found, find
+from s3daemon.store.posix.settling import Settling
 from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS, Snapshots
 from s3daemon.store.posix.volume import Bucket, Volume
 from s3daemon.store.posix.walk import list_objects
@@ -155,8 +157,33 @@ class PosixObjects:
         self, bucket: str, key: str, prune: bool = True, condition: Condition = ALWAYS
     ) -> bool:
         """See :meth:`IObjects.delete`."""
-        with self._volume.bucket(bucket) as at:
-            return removing.remove(self._volume, at, key, prune, condition)
+        volume = self._volume
+        with volume.bucket(bucket) as at, Settling(volume, at, prune) as settling:
+            found = removing.remove(volume, at, key, condition, settling)
+            settling.settle()
+            settling.check(0)
+            return found
+
+    @facts
+    def delete_many(
+        self, bucket: str, wanted: Sequence[tuple[str, Condition]], prune: bool = True
+    ) -> Sequence[StorageError | None]:
+        """See :meth:`IObjects.delete_many`."""
+        volume = self._volume
+        results: list[StorageError | None] = []
+        with volume.bucket(bucket) as at, Settling(volume, at, prune) as settling:
+            for number, (key, condition) in enumerate(wanted):
+                try:
+                    removing.remove(volume, at, key, condition, settling, number)
+                    results.append(None)
+                except StorageError as error:
+                    results.append(error)
+                except OSError as exc:
+                    results.append(fact(exc))
+            settling.settle()
+        for number, failed in settling.failed.items():
+            results[number] = results[number] or fact(failed)
+        return results
 
     @facts
     def list(self, bucket: str, query: ListQuery) -> ListPage:

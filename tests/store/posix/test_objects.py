@@ -383,7 +383,7 @@ def test_folders_and_tags_are_durable(root: Path) -> None:
     assert trace.names == ["set_xattr", "fsync", "set_xattr", "fsync"]
     trace.names.clear()
     assert store.objects.delete("bucket", "d/")
-    assert trace.names == ["set_xattr", "fsync", "unlink", "rmdir", "fsync"]
+    assert trace.names == ["set_xattr", "unlink", "rmdir", "fsync"]
     store.close()
 
 
