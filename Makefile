@@ -68,7 +68,7 @@ test: check
 	$(BIN)/pytest -q -n $(JOBS) --cov --cov-fail-under=$(COVERAGE) --cov-report=term
 
 test-history: dev
-	S3GATE_TEST_SEEDS=500 $(BIN)/pytest -q -n $(JOBS) --timeout 3600 tests/history
+	S3GATE_TEST_SEEDS=500 S3GATE_TEST_LENGTH=7 $(BIN)/pytest -q -n $(JOBS) --timeout 3600 tests/history
 	$(BIN)/pytest -q -s -n 0 -m history tests/history
 
 test-faults: dev

@@ -50,6 +50,8 @@ from s3daemon.store.posix.writer import publish_with
 #: Seconds between two looks whether the lock of an upload is free, and how many looks.
 _PAUSE = 0.05
 _LOOKS = 1200
+#: How often parts may be stored again while an upload is completed.
+_TRIES = 20
 
 
 @attrs.frozen
@@ -95,14 +97,25 @@ def complete(volume: Volume, bucket: Bucket, wanted: Wanted) -> ObjectInfo:
 def _complete(
     volume: Volume, bucket: Bucket, upload: UploadDir, info: UploadInfo, wanted: Wanted
 ) -> ObjectInfo:
-    """Publish the listed parts of an upload that is locked."""
+    """Publish the listed parts of an upload that is locked.
+
+    A part may be stored again, with the same content, while it is looked for: then it was there all
+    the while, and is only elsewhere by now.
+    """
     scan = upload.scan()
     if scan.published or upload.was_published():
         raise NoSuchUpload("the upload was completed, and the object is another by now")
-    _choose(scan, wanted)
-    with suppress(FileExistsError):
-        os.close(volume.disk.create(SEALED, upload.fd))
-    return _publish(volume, bucket, upload, info, wanted)
+    for _ in range(_TRIES):
+        try:
+            _choose(scan, wanted)
+            with suppress(FileExistsError):
+                os.close(bucket.disk.create(SEALED, upload.fd))
+            return _publish(volume, bucket, upload, info, wanted)
+        except InvalidPart:
+            before, scan = scan, upload.scan()
+            if scan.parts == before.parts:
+                raise
+    raise Busy("parts are stored again and again while the upload is completed")
 
 
 def lock(volume: Volume, upload: UploadDir) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from s3daemon.store.interfaces import (
     Attributes,
     Busy,
+    InvalidPart,
     NoSuchBucket,
     NoSuchUpload,
     ObjectExists,
@@ -59,6 +62,44 @@ def test_a_part_during_complete_may_try_again(disk_store: PosixStore, root: Path
     second = put_part(store, "bucket", upload, 2, b"2")
     complete(store, "bucket", upload, pairs([first, second]))
     assert content(store, "bucket", "k") == b"12"
+
+
+@pytest.mark.parametrize("data", [b"1", b"other"])
+def test_a_part_that_is_stored_again_while_it_is_completed(
+    disk_store: PosixStore, root: Path, data: bytes
+) -> None:
+    """A client that tries again what has arrived: the part was there all the while."""
+    store, other = disk_store, PosixStore(root)
+    upload = begin(store, "bucket", "k")
+    parts = [put_part(store, "bucket", upload, number, b"1") for number in (1, 1, 3)]
+    again = other.uploads.write_part("bucket", "k", upload.upload_id, 1, None)
+    again.write([data])
+    hook = After("create", lambda: again.commit(md5(data)), prefix=b"whole")
+    store.disk.hooks.append(hook)
+    if data == b"1":
+        complete(store, "bucket", upload, pairs(parts[1:]))
+        assert content(store, "bucket", "k") == b"11"
+    else:
+        with pytest.raises(InvalidPart):
+            complete(store, "bucket", upload, pairs(parts[1:]))
+    other.close()
+
+
+def test_parts_that_are_stored_again_and_again(
+    disk_store: PosixStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(disk_store, "bucket", "k")
+    part = put_part(disk_store, "bucket", upload, 1, b"1")
+    times = itertools.count()
+
+    def publish(*_: object) -> None:
+        name = f"part.00001.{time.time_ns() + next(times)}.1.{part.etag}.s1"
+        (upload_dir(root, upload) / name).touch()
+        raise InvalidPart("gone by now")
+
+    monkeypatch.setattr(completing, "_publish", publish)
+    with pytest.raises(Busy):
+        complete(disk_store, "bucket", upload, pairs([part]))
 
 
 def test_two_writers_at_a_leftover_seal(disk_store: PosixStore, root: Path) -> None:
