@@ -1,4 +1,4 @@
-"""The stores that the contract is checked on: the model and the one on disk."""
+"""The stores that the contract is checked on: the model, and the two on disk."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.memory import MemoryStore
 from s3daemon.store.posix.probe import probe
-from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.probed import SIDECAR, Probe
 
 
 def _make(kind: str, root: Path) -> IStore:
@@ -22,7 +23,10 @@ def _make(kind: str, root: Path) -> IStore:
     from s3daemon.store.posix import PosixStore
 
     root.mkdir()
-    return PosixStore(root, known=_known())
+    known = _known()
+    if kind == SIDECAR:
+        known = attrs.evolve(known, metadata=SIDECAR, xattr_bytes=0)
+    return PosixStore(root, known=known)
 
 
 @functools.cache
@@ -32,7 +36,7 @@ def _known() -> Probe:
         return probe(Path(root))
 
 
-@pytest.fixture(params=["memory", "posix"])
+@pytest.fixture(params=["memory", "posix", SIDECAR])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IStore]:
     """An empty store."""
     root = tmp_path / "root"

@@ -45,7 +45,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.memory import MemoryStore
 from s3daemon.store.posix.probe import probe
-from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.probed import SIDECAR, Probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire import checksums
 from s3daemon.wire.grants import Grant, Grants
@@ -182,9 +182,13 @@ class Stores(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
         self.model = MemoryStore()
-        self.disk = PosixStore(self.root, "relaxed", known())
+        self.disk = PosixStore(self.root, "relaxed", self.probe())
         self.open: list[Any] = []
         self.create_bucket("b", "alice")
+
+    def probe(self) -> Probe:
+        """What the store on disk may use."""
+        return known()
 
     def teardown(self) -> None:
         for one in self.open:
@@ -576,7 +580,16 @@ class Stores(RuleBasedStateMachine):
 _USUAL = 60
 _EXAMPLES = int(os.environ.get("S3GATE_TEST_EXAMPLES", _USUAL))
 
-Stores.TestCase.settings = settings(
+
+class SidecarStores(Stores):
+    """The same on a disk that keeps records beside what they speak of."""
+
+    def probe(self) -> Probe:
+        """See :meth:`Stores.probe`."""
+        return attrs.evolve(known(), metadata=SIDECAR, xattr_bytes=0)
+
+
+Stores.TestCase.settings = SidecarStores.TestCase.settings = settings(
     max_examples=_EXAMPLES,
     derandomize=_EXAMPLES == _USUAL,
     stateful_step_count=40,
@@ -585,3 +598,4 @@ Stores.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 test_stores = Stores.TestCase
+test_sidecar_stores = SidecarStores.TestCase

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import attrs
 from zope.interface import implementer
@@ -202,9 +203,9 @@ class PosixBuckets:
                 if exc.errno not in _NO_RENAME_NEW:
                     raise
                 self._make_in_place(name, dir_fd, home, said)
-                disk.rmdir(staged, home)
+                self._take_back(staged, home, home)
         except BaseException:
-            private.try_rmdir(disk, staged, home)
+            self._take_back(staged, home, home)
             raise
         disk.sync_names(dir_fd)
 
@@ -216,8 +217,20 @@ class PosixBuckets:
         try:
             self._record(name, dir_fd, home, said)
         except OSError:
-            private.try_rmdir(self._volume.disk, name, dir_fd)
+            self._take_back(name, dir_fd, home)
             raise
+
+    def _take_back(self, name: bytes, dir_fd: int, home: int) -> None:
+        """Remove a directory with a record that is to be no bucket; one that is not empty stays."""
+        disk, kept = self._volume.disk, self._volume.metadata
+        with suppress(OSError):  # in staging it is swept some time
+            fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
+            try:
+                record = kept.load(fd, home)
+                disk.rmdir(name, dir_fd)
+                kept.forget(disk, home, record)
+            finally:
+                os.close(fd)
 
     def _record(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
         fd = os.open(name, DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)

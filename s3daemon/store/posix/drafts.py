@@ -14,6 +14,7 @@ from s3daemon.store.interfaces import Busy, ObjectExists
 from s3daemon.store.posix import private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.paths import READ
+from s3daemon.store.posix.records import is_gone
 from s3daemon.store.posix.volume import Bucket, Volume
 
 #: How often what has a name may be gone when it is looked at.
@@ -148,29 +149,30 @@ def unlink_object(volume: Volume, bucket: Bucket, name: bytes, dir_fd: int) -> b
 
 
 class _Replaced:
-    """A file that is about to lose its name, so that its spill file can follow it.
+    """A file that is about to lose its name, so that what its record keeps elsewhere can follow it.
 
-    Costs one stat(2) in buckets that have no spill file.
+    Costs one stat(2) in buckets where no record does.  It is open meanwhile, so that no other file
+    can be taken for it.
     """
 
-    __slots__ = ("_bucket", "_dir_fd", "_fd", "_volume")
+    __slots__ = ("_bucket", "_dir_fd", "_fd", "_name", "_volume")
 
     def __init__(self, volume: Volume, bucket: Bucket, name: bytes, dir_fd: int) -> None:
         self._volume = volume
         self._bucket = bucket
+        self._name = name
         self._dir_fd = dir_fd
         self._fd = -1
-        if not volume.probe.spills:
+        if not volume.metadata.keeps_apart(bucket.home):
             return
         try:
-            os.stat(private.SPILL, dir_fd=bucket.home)
             self._fd = os.open(name, READ | os.O_NOFOLLOW, dir_fd=dir_fd)
         except OSError:
-            return  # no spill, or a file that is not ours to read
+            return  # not there, or not ours to read
 
     def forget(self) -> None:
         """The name is gone; so is the file, unless somebody has made a hard link to it."""
-        if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
+        if self._fd >= 0 and is_gone(self._fd, self._name):
             record = self._volume.metadata.load(self._fd, self._bucket.home)
             if record.spill is not None:
                 # Else a power cut could bring the file back, and not what its record names.

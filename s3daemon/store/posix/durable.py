@@ -197,6 +197,13 @@ class Disk:
         """Set the time of the last modification, and of the last access.  futimens(3)"""
         self._do("set_modified", syscalls.set_mtime, fd, modified_ns)
 
+    def stamp_changed(self, fd: int) -> None:
+        """Set the time of the last change of status, as setting an attribute does.  fchmod(2)
+
+        :raises PermissionError: the file is somebody else's.
+        """
+        self._do("stamp_changed", syscalls.stamp_changed, fd)
+
     def settle(self, fd: int) -> None:
         """Bring a written file where its loss would be noticed: before it is published.
 

@@ -157,7 +157,7 @@ def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> N
                         raise BucketNotEmpty(bucket.name) from exc
             else:
                 bucket.disk.sync_names(parent)
-                volume.metadata.forget(volume.disk, bucket.home, record)
+                pruning.forget(volume, bucket, record, parent)
                 return
     finally:
         os.close(parent)

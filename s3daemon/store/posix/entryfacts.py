@@ -9,10 +9,12 @@ import stat
 from s3daemon.store.interfaces import ObjectInfo
 from s3daemon.store.posix import metadata
 from s3daemon.store.posix.paths import NOTHING_THERE, READ, open_place
-from s3daemon.store.posix.records import MetadataStore
+from s3daemon.store.posix.records import MetadataStore, is_lost
 
 #: What says that an entry cannot be an object: it is gone, no file, or not for the daemon.
 _NONE = NOTHING_THERE | {errno.EACCES}
+#: How often an entry may be replaced while its record is read.
+TRIES = 20
 
 
 class EntryFacts:
@@ -29,8 +31,14 @@ class EntryFacts:
         self._home = home
 
     def file(self, key: str, fd: int, status: os.stat_result) -> ObjectInfo:
-        """The facts of a regular file that is open for reading."""
-        return metadata.object_info(key, status, self._records.load(fd, self._home))
+        """The facts of a regular file that is open for reading.
+
+        :raises OSError: ESTALE: it was replaced, or removed, and its record with it.
+        """
+        record = self._records.load(fd, self._home)
+        if is_lost(record, fd):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return metadata.object_info(key, status, record)
 
     def unreadable(self, key: str, status: os.stat_result) -> ObjectInfo:
         """The facts of a regular file that the daemon may not open, and so without a record."""
@@ -49,20 +57,24 @@ class EntryFacts:
 
         None where there is none, or the entry is gone or not readable.
         """
-        try:
-            fd = os.open(name, READ | os.O_NOFOLLOW, dir_fd=directory)
-        except OSError as failed:
-            if failed.errno in _NONE:
-                return None
-            raise
-        try:
-            mode = os.fstat(fd).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                return None
-            text = self._records.load(fd, self._home).name
-        finally:
-            os.close(fd)
-        return None if text is None else text.encode("utf-8", "surrogatepass")
+        for _ in range(TRIES):
+            try:
+                fd = os.open(name, READ | os.O_NOFOLLOW, dir_fd=directory)
+            except OSError as failed:
+                if failed.errno in _NONE:
+                    return None
+                raise
+            try:
+                mode = os.fstat(fd).st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    return None
+                record = self._records.load(fd, self._home)
+                if is_lost(record, fd):
+                    continue  # replaced meanwhile, by one that has the same segment
+            finally:
+                os.close(fd)
+            return None if record.name is None else record.name.encode("utf-8", "surrogatepass")
+        return None
 
     def open_link(self, bucket: int, path: bytes) -> int:
         """Open for reading what a path leads to, following links but never out of the bucket.

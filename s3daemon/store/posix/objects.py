@@ -30,6 +30,7 @@ from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.metadata import EMPTY_ETAG, Record
 from s3daemon.store.posix.names import segments as split
 from s3daemon.store.posix.reader import PosixReader
+from s3daemon.store.posix.records import is_gone, is_lost
 from s3daemon.store.posix.resolving import Found, find
 from s3daemon.store.posix.settling import Settling
 from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS, Snapshots
@@ -144,13 +145,22 @@ class PosixObjects:
                     if os.fstat(found.fd).st_nlink == 0:
                         continue
                     old = volume.metadata.load(found.fd, at.home)
+                    if is_lost(old, found.fd):
+                        continue
                     record = change(_info(key, found, old), attrs.evolve(old, damaged=False))
                     volume.metadata.save(at.disk, found.fd, at.home, record, old)
                     at.disk.fsync(found.fd)
+                    self._forget_if_gone(at, found)
                     return _info(key, found, record)
                 finally:
                     os.close(found.fd)
         raise Busy("the object was replaced again and again")
+
+    def _forget_if_gone(self, bucket: Bucket, found: Found) -> None:
+        """Who replaced a file meanwhile has not seen what its new record keeps elsewhere."""
+        kept = self._volume.metadata
+        if kept.keeps_apart(bucket.home) and is_gone(found.fd):
+            kept.forget(bucket.disk, bucket.home, kept.load(found.fd, bucket.home))
 
     @facts
     def delete(
@@ -228,7 +238,7 @@ class PosixObjects:
         """The record of an entry; None, and the entry closed, if the long form of it is gone."""
         try:
             record = self._volume.metadata.load(found.fd, bucket.home)
-            if not record.damaged or record.spill is None or os.fstat(found.fd).st_nlink:
+            if not is_lost(record, found.fd):
                 return record
         except BaseException:
             os.close(found.fd)

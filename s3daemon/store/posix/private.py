@@ -21,6 +21,8 @@ from s3daemon.store.posix.names import PRIVATE_DIR
 STAGING = PRIVATE_DIR + b"/staging"
 #: Records that are too long for an extended attribute.
 SPILL = PRIVATE_DIR + b"/spill"
+#: Records of entries whose file system keeps no extended attributes.
+META = PRIVATE_DIR + b"/meta"
 #: What is being removed.
 TRASH = PRIVATE_DIR + b"/trash"
 

@@ -19,8 +19,9 @@ from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.lock_proof import proved
 from s3daemon.store.posix.names import MAX_NAME_BYTES
-from s3daemon.store.posix.probed import XATTR_MAX, Probe, record, recorded
+from s3daemon.store.posix.probed import SIDECAR, XATTR, XATTR_MAX, Probe, record, recorded
 from s3daemon.store.posix.records import ATTRIBUTE
+from s3daemon.store.posix.sidecar_proof import why_not
 from s3daemon.store.posix.trial import trial
 
 #: Without this much even the attribute that only names a spill file does not fit.
@@ -85,11 +86,11 @@ def _probe_in(disk: Disk, root: Path, root_fd: int) -> Probe:
                 f"{root} is not writable for this user ({exc.strerror}):"
                 " mount it read-write, and let the daemon's user own it"
             ) from exc
-        found = _try_all(disk, root, tried.fd)
+        found = _try_all(disk, root, tried.fd, recorded(root_fd))
         return attrs.evolve(found, locks=proved(tried.path / "file"))
 
 
-def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
+def _try_all(disk: Disk, root: Path, dir_fd: int, before: Probe | None) -> Probe:
     try:
         file_fd = disk.create(b"file", dir_fd)
     except OSError as exc:
@@ -107,6 +108,7 @@ def _try_all(disk: Disk, root: Path, dir_fd: int) -> Probe:
                 " two writers of one new object could not be told apart: use another file system"
             )
         return Probe(
+            metadata=XATTR if xattr_bytes else _sidecars(disk, root, dir_fd, before),
             xattr_bytes=xattr_bytes,
             tmpfile=_tmpfile(disk, dir_fd),
             proc_link=proc_link,
@@ -139,7 +141,7 @@ def _exists(name: bytes, dir_fd: int) -> bool:
 def _xattr_bytes(disk: Disk, root: Path, fd: int, dir_fd: int | None) -> int:
     """The longest value with which a file can still be given a name, by bisection.
 
-    GlusterFS keeps an attribute for each name, which needs room as well.
+    0 where there are none.  GlusterFS keeps an attribute for each name, which needs room as well.
 
     :param dir_fd: the directory, where names can be given; else None.
     """
@@ -152,12 +154,7 @@ def _xattr_bytes(disk: Disk, root: Path, fd: int, dir_fd: int | None) -> int:
             if exc.errno in _NO_ROOM and size <= _XATTR_LEAST:
                 raise _Full from exc
             if size <= _XATTR_LEAST:
-                raise ProbeError(
-                    f"the file system of {root} does not keep extended attributes"
-                    f" ({exc.strerror}), which hold what S3 knows of an object: mount it with"
-                    " user_xattr (JuiceFS: --enable-xattr; NFS: version 4.2 on both sides), or use"
-                    " another file system"
-                ) from exc
+                return 0
             too_long = size
         else:
             if os.getxattr(fd, ATTRIBUTE) != b"x" * size:
@@ -168,6 +165,26 @@ def _xattr_bytes(disk: Disk, root: Path, fd: int, dir_fd: int | None) -> int:
                 too_long = size
         size = min((fits + too_long) // 2 if too_long <= XATTR_MAX else fits * 4, XATTR_MAX)
     return fits
+
+
+def _sidecars(disk: Disk, root: Path, dir_fd: int, before: Probe | None) -> str:
+    """:raises ProbeError: there can be none, or they would not be all."""
+    remedy = (
+        "mount it with user_xattr (JuiceFS: --enable-xattr; NFS: version 4.2 on both sides), or use"
+        " another file system"
+    )
+    if before is not None and before.metadata == XATTR:
+        raise ProbeError(
+            f"what S3 knows of the objects in {root} is in extended attributes, which its file"
+            f" system does not keep any more: {remedy}"
+        )
+    reason = why_not(disk, dir_fd)
+    if reason is not None:
+        raise ProbeError(
+            f"the file system of {root} does not keep extended attributes, which hold what S3 knows"
+            f" of an object, and {reason}, so that files of its own cannot do so either: {remedy}"
+        )
+    return SIDECAR
 
 
 def _can_be_named(disk: Disk, dir_fd: int) -> bool:

@@ -67,7 +67,9 @@ class Probe:
     def describe(self) -> str:
         """One line for the log."""
         found = [
-            f"xattrs up to {self.xattr_bytes} bytes",
+            "no xattrs, records in files of their own"
+            if self.metadata == SIDECAR
+            else f"xattrs up to {self.xattr_bytes} bytes",
             f"names up to {self.name_bytes} bytes",
         ]
         for name, can in (

@@ -7,6 +7,7 @@ from typing import Literal
 
 from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.descriptors import release
+from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, Place, open_place
 from s3daemon.store.posix.volume import Bucket, Volume
@@ -98,13 +99,23 @@ def _remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: W
             gone = private.rmdir_if_empty(volume.disk, UPLOADS_DIR, fd) and private.rmdir_if_empty(
                 volume.disk, place[-1], parent
             )
+        if gone:
+            volume.lasting.forget(fd)
+            forget(volume, bucket, record, parent)
     finally:
         if parent != bucket.fd:
             release(parent)
-    if gone:
-        volume.lasting.forget(fd)
-        volume.metadata.forget(volume.disk, bucket.home, record)
     return gone
+
+
+def forget(volume: Volume, bucket: Bucket, record: Record, parent: int) -> None:
+    """A directory is gone: remove what its record keeps elsewhere.
+
+    Should a power cut bring the directory back, it must still be known whose bucket it is.
+    """
+    if record.bucket is not None and record.spill is not None:
+        bucket.disk.fsync(parent)
+    volume.metadata.forget(volume.disk, bucket.home, record)
 
 
 def is_at(fd: int, name: bytes, dir_fd: int) -> bool:

@@ -19,7 +19,7 @@ from s3daemon.store.posix import metadata, packing, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.paths import READ, open_quietly
-from s3daemon.store.posix.syscalls import XattrReader
+from s3daemon.store.posix.syscalls import XattrReader, file_system_type
 
 #: The one attribute.
 ATTRIBUTE = "user.s3gate"
@@ -35,8 +35,13 @@ _SHORT = 1024
 _TOO_LONG = frozenset((errno.ENOSPC, errno.E2BIG, errno.ERANGE))
 #: What says that there is no such attribute.
 ABSENT = frozenset((errno.ENODATA, errno.ENOTSUP))
+#: Names that NFS and FUSE (libfuse) give to what is removed while it is open ...
+_HIDDEN = (b".nfs", b".fuse_hidden")
+#: ... and f_type of statfs(2) of these (linux/magic.h).
+_HIDING = frozenset((0x6969, 0x65735546))
 _SPILL_NAME = re.compile(r"[0-9a-f]{32}")
-_MAX_SPILL_BYTES = 16 * 1024 * 1024
+_STEP = 64 * 1024
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 class MetadataStore(Protocol):
@@ -65,6 +70,33 @@ class MetadataStore(Protocol):
 
     def forget(self, disk: Disk, home: int, record: Record) -> None:
         """The entry of this record is gone: remove what was kept outside it."""
+
+    def keeps_apart(self, home: int) -> bool:
+        """Whether anything may be kept outside the entries that have this home."""
+
+
+def is_gone(fd: int, name: bytes = b"") -> bool:
+    """Whether a file has no name any more, or only one that hides it until it is closed.
+
+    NFS and FUSE rename what is removed while it is open.
+
+    :param name: one that it had, which is none of that kind.
+    """
+    if not os.fstat(fd).st_nlink:
+        return True
+    if file_system_type(fd) not in _HIDING:
+        return False
+    try:
+        path = os.readlink(b"/proc/self/fd/%d" % fd)
+    except OSError:
+        return False
+    now = path.rpartition(b"/")[2]
+    return now != name and now.startswith(_HIDDEN)
+
+
+def is_lost(record: Record, fd: int) -> bool:
+    """Whether the record of an open entry is incomplete because the entry has just been removed."""
+    return record.damaged and record.spill is not None and is_gone(fd)
 
 
 class XattrMetadata:
@@ -128,6 +160,14 @@ class XattrMetadata:
         except FileNotFoundError:
             pass  # somebody else was faster
 
+    def keeps_apart(self, home: int) -> bool:
+        """See :meth:`MetadataStore.keeps_apart`."""
+        try:
+            os.stat(private.SPILL, dir_fd=home)
+        except OSError:
+            return False
+        return True
+
     def _fits(self, disk: Disk, fd: int, raw: bytes) -> bool:
         try:
             disk.set_xattr(fd, ATTRIBUTE, raw)
@@ -159,16 +199,25 @@ class XattrMetadata:
 def _read_spill(home: int, name: str) -> Record | None:
     if not _SPILL_NAME.fullmatch(name):
         return None
+    raw = read_whole(private.SPILL + b"/" + name.encode(), home)
+    return None if raw is None else packing.parse(raw)
+
+
+def read_whole(path: bytes, home: int) -> bytes | None:
+    """What a file of ours holds; None where it is not there, or is none of ours.
+
+    :param path: from the home.
+    """
     try:
-        fd = open_quietly(private.SPILL + b"/" + name.encode(), READ | os.O_NOFOLLOW, home)
+        fd = open_quietly(path, READ | os.O_NOFOLLOW, home)
     except FileNotFoundError:
         return None
     try:
         raw = b""
-        while piece := os.pread(fd, _MAX_SPILL_BYTES, len(raw)):
+        while piece := os.pread(fd, _STEP, len(raw)):
             raw += piece
-            if len(raw) > _MAX_SPILL_BYTES:
+            if len(raw) > _MAX_BYTES:
                 return None
-        return packing.parse(raw)
+        return raw
     finally:
         os.close(fd)

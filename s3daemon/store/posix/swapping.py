@@ -34,6 +34,7 @@ from s3daemon.store.posix.paths import (
     file_forms,
     open_place,
 )
+from s3daemon.store.posix.records import is_lost
 from s3daemon.store.posix.resolving import find_folder, is_folder_key, looks
 from s3daemon.store.posix.volume import Bucket, Volume
 
@@ -162,7 +163,7 @@ def _look(volume: Volume, bucket: Bucket, segments: Place) -> Current | None:
                 if not stat.S_ISREG(st.st_mode):
                     continue
                 record = volume.metadata.load(fd, bucket.home)
-                if record.damaged and record.spill is not None and not os.fstat(fd).st_nlink:
+                if is_lost(record, fd):
                     return None
             finally:
                 os.close(fd)

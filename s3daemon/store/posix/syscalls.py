@@ -12,6 +12,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 import struct
 import threading
 from functools import lru_cache
@@ -150,6 +151,11 @@ class XattrReader(threading.local):
                 return os.getxattr(fd, name)
             _again_or_raise()
         return ctypes.string_at(self._address, size)
+
+
+def stamp_changed(fd: int) -> None:
+    """Set the time of the last change of status (ctime), and nothing else.  fchmod(2)"""
+    os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode))
 
 
 def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: int) -> None:

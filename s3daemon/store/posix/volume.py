@@ -10,6 +10,7 @@ from types import TracebackType
 from s3daemon.store import levels
 from s3daemon.store.interfaces import BadBucketName, NoSuchBucket
 from s3daemon.store.levels import Durability
+from s3daemon.store.posix import keeping
 from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
@@ -23,7 +24,7 @@ from s3daemon.store.posix.paths import (
     open_place,
 )
 from s3daemon.store.posix.probed import Probe
-from s3daemon.store.posix.records import MetadataStore, XattrMetadata
+from s3daemon.store.posix.records import MetadataStore
 
 #: A bucket is a directory and not a link to one, as else two buckets could be the same.
 _TOP = DIRECTORY | os.O_NOFOLLOW
@@ -97,8 +98,8 @@ class Volume:
         self.root = root
         self.disk = disk
         self.probe = probe
-        self.metadata: MetadataStore = XattrMetadata(probe.xattr_bytes)
         self.fd = os.open(root, DIRECTORY)
+        self.metadata: MetadataStore = keeping.store_of(disk, self.fd, probe)
         self.lasting = Lasting()
         self.locks = KeyLocks(disk, self.fd, probe.locks)
 

@@ -234,7 +234,7 @@ class Walk:
         return None
 
     def _load_current(self, key: str, place: Place, name: bytes) -> ObjectInfo | None:
-        """:raises OSError: ESTALE: it was replaced, or removed, on another node."""
+        """:raises OSError: ESTALE: it was replaced, or removed, and nobody can tell of it."""
         above = self._places.descriptor(place)
         if above < 0:
             return None

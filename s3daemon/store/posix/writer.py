@@ -148,7 +148,7 @@ def publish_with(
     except OSError as exc:
         raise volume.why(bucket, exc) from exc
     finally:
-        if not draft.published and volume.probe.spills:
+        if not draft.published and volume.metadata.keeps_apart(bucket.home):
             with suppress(OSError):  # at worst a small file stays
                 volume.metadata.forget(
                     volume.disk, bucket.home, volume.metadata.load(draft.fd, bucket.home)

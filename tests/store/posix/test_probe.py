@@ -15,10 +15,10 @@ from typing import Any
 import attrs
 import pytest
 
-from s3daemon.store.posix import lock_kinds, lock_proof, syscalls
+from s3daemon.store.posix import lock_kinds, lock_proof, sidecar_proof, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.probe import ProbeError, probe
-from s3daemon.store.posix.probed import SIDECAR, Probe, recorded
+from s3daemon.store.posix.probed import SIDECAR, XATTR, Probe, recorded
 from tests.store.posix.disks import descriptors, tree
 
 
@@ -78,16 +78,55 @@ def test_without_a_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        (errno.ENOTSUP, "mount it with user_xattr"),
-        (errno.EPERM, "mount it with user_xattr"),
-        (errno.ENOSPC, "is full"),
+        (errno.ENOTSUP, "no xattrs, records in files of their own, names"),
+        (errno.EPERM, "no xattrs, records in files of their own, names"),
     ],
 )
 def test_without_attributes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, says: str
 ) -> None:
     monkeypatch.setattr(os, "setxattr", refuse(code))
-    with pytest.raises(ProbeError, match=says):
+    found = probe(tmp_path)
+    assert (found.metadata, found.xattr_bytes) == (SIDECAR, 0)
+    assert says in found.describe()
+    assert tree(tmp_path) == set()
+    assert probe(tmp_path) == found, "a root with sidecars goes on having them"
+    monkeypatch.undo()
+    assert probe(tmp_path).metadata == XATTR, "attributes may come later"
+    monkeypatch.setattr(os, "setxattr", refuse(code))
+    with pytest.raises(ProbeError, match="does not keep any more: mount it with user_xattr"):
+        probe(tmp_path)
+    assert tree(tmp_path) == set()
+
+
+def test_attributes_for_which_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "setxattr", refuse(errno.ENOSPC))
+    with pytest.raises(ProbeError, match="is full"):
+        probe(tmp_path)
+    assert tree(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "handle", "says"),
+    [
+        (0x65735546, None, "on FUSE a file cannot be recognised"),
+        (0x4D44, None, "on FAT a file cannot be recognised"),
+        (0xEF53, "same", "handles of files are not theirs alone"),
+        (0xEF53, "none", "files have no handles"),
+    ],
+)
+def test_neither_attributes_nor_handles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int, handle: str | None, says: str
+) -> None:
+    monkeypatch.setattr(os, "setxattr", refuse(errno.ENOTSUP))
+    monkeypatch.setattr(syscalls, "file_system_type", lambda _: kind)
+    if handle == "same":
+        monkeypatch.setattr(sidecar_proof, "handle_of", lambda *_: "01")
+    if handle == "none":
+        monkeypatch.setattr(sidecar_proof, "handle_of", refuse(errno.EOPNOTSUPP))
+    with pytest.raises(ProbeError, match=f"{says}.*mount it with user_xattr"):
         probe(tmp_path)
     assert tree(tmp_path) == set()
 
