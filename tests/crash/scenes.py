@@ -20,7 +20,7 @@ import attrs
 
 from s3daemon.actions import ACTIONS
 from s3daemon.actions.base import Answer
-from s3daemon.store.interfaces import IStore, PartInfo, StorageError
+from s3daemon.store.interfaces import IStore, NoSuchBucket, PartInfo, StorageError, UploadsQuery
 from s3daemon.store.memory import MemoryStore
 from s3daemon.wire import tagging
 from s3daemon.wire.errors import S3Error
@@ -174,17 +174,23 @@ def parts_document(parts: Iterable[PartInfo]) -> str:
     return f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
 
 
-def complete(label: str, key: str, bucket: str = BUCKET, **conditions: str) -> Step:
-    """CompleteMultipartUpload, of all parts that there are by then."""
+def complete(
+    label: str, key: str, bucket: str = BUCKET, most: int = 10_000, **conditions: str
+) -> Step:
+    """CompleteMultipartUpload, of all parts that there were before the request of the scene.
+
+    :param most: only so many of them.
+    """
     given = _conditions(conditions)
 
     def step(world: World, told: Told) -> None:
         query = {"uploadId": told[label]}
-        body = told.get(label + " parts", "")
-        if not body:
+        body = told.get(label + " parts")
+        if body is None:
             page = world.store.uploads.list_parts(bucket, key, told[label], 0, 10_000)
             body = parts_document(page.parts)
-            told[label + " parts"] = body  # a client asks for the same when it asks again
+        for extra in re.findall("<Part>.*?</Part>", body)[most:]:
+            body = body.replace(extra, "")
         name = "CompleteMultipartUpload"
         _run(world, name, bucket, key, query=query, body=body.encode(), headers=given)
 
@@ -246,6 +252,7 @@ class Scene:
         make_bucket(BUCKET)(world, told)
         for step in self.before:
             step(world, told)
+        _know_parts(world, told)
         return world, told
 
     def states(self) -> tuple[View, View]:
@@ -255,6 +262,19 @@ class Scene:
         old = look(store, WITHIN)
         self.act(world, told)
         return old, look(store, WITHIN)
+
+
+def _know_parts(world: World, told: Told) -> None:
+    """A client remembers the parts that it has put, whatever becomes of the upload."""
+    names = {upload_id: label for label, upload_id in told.items()}
+    for bucket in (BUCKET, *WITHIN):
+        try:
+            found = world.store.uploads.list(bucket, UploadsQuery()).uploads
+        except NoSuchBucket:
+            continue
+        for info in found:
+            page = world.store.uploads.list_parts(bucket, info.key, info.upload_id, 0, 10_000)
+            told[names[info.upload_id] + " parts"] = parts_document(page.parts)
 
 
 def outcome(step: Step, world: World, told: Told) -> str:
