@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from s3daemon.store.posix.probed import Probe
 from tests.crash import races, scenes
+from tests.crash.breaking import BREAKS
 from tests.crash.scenes import Told, World, outcome
 from tests.crash.stages import open_store
 
@@ -40,6 +42,7 @@ class Job:
     :ivar pause: the change before which it waits, from 0; -1 for none.
     :ivar kill: the change before which it is killed, from 0; -1 for none.
     :ivar half: the last change before that is done by half, where it can be.
+    :ivar broken: the name of one of :data:`tests.crash.breaking.BREAKS`, or "".
     """
 
     root: str
@@ -49,6 +52,7 @@ class Job:
     pause: int = -1
     kill: int = -1
     half: bool = False
+    broken: str = ""
 
     def dump(self) -> bytes:
         """As it is sent."""
@@ -112,6 +116,8 @@ def say(talk: socket.socket, **what: Any) -> None:
 def play(job: Job, talk: socket.socket) -> None:
     """What the child does."""
     killer = Killer(job, talk)
+    if job.broken:
+        BREAKS[job.broken](pytest.MonkeyPatch())
     store = open_store(Path(job.root), job.probe, [killer])
     scene = {**scenes.BY_NAME, **races.BY_NAME}[job.scene]
     if job.told is None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 
 from tests.crash.lossy import Crashes
-from tests.crash.recorder import Log, Recorder
-from tests.crash.scenes import Scene, Told
+from tests.crash.recorder import Log, Recorder, SyncFailed
+from tests.crash.scenes import Scene, Told, outcome
 from tests.crash.stages import THEN, Expected, Stage
 
 
@@ -19,28 +19,39 @@ class Recorded:
     """A scene as it was played on a disk.
 
     :ivar begin: how many events there were before the request.
+    :ivar answer: the name of the error, or "": it was acknowledged.
     """
 
     log: Log
     begin: int
     told: Told
+    answer: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a sync has failed."""
+        return any(isinstance(event, SyncFailed) for event in self.log.events)
 
     def points(self) -> list[int]:
         """Numbers of events after which the power can go; the last one is the acknowledgement."""
         return [self.begin, *sorted({end for _, end in self.log.calls if end > self.begin})]
 
 
-def record(stage: Stage, scene: Scene) -> Recorded:
-    """Play a scene."""
+def record(stage: Stage, scene: Scene, fail_sync: int = -1) -> Recorded:
+    """Play a scene.
+
+    :param fail_sync: the fsync of the request, from 0, that fails; -1 for none.
+    """
     recorder = Recorder(stage.clear())
     try:
         with stage.store(recorder) as store:
             world, told = scene.prepare(store)
             begin = len(recorder.log.events)
-            scene.act(world, told)
+            recorder.fail_sync = fail_sync
+            answer = outcome(scene.act, world, told)
     finally:
         recorder.close()
-    return Recorded(recorder.log, begin, told)
+    return Recorded(recorder.log, begin, told, answer)
 
 
 @attrs.define
@@ -84,8 +95,8 @@ def violations(
     chance = random.Random(len(points))
     seen: set[tuple[bool, int]] = set()
     for point in points:
-        acknowledged = point == points[-1]
-        if not acknowledged and chance.random() >= share:
+        acknowledged = point == points[-1] and not recorded.answer
+        if point != points[-1] and chance.random() >= share:
             continue
         for seed in seeds:
             tree = crashes.after(point, seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.recorder import Synced
 from tests.crash.scenes import SCENES, Scene
 from tests.crash.simulated import Tried, judge_of, record, violations
 from tests.crash.stages import KINDS, Stage
@@ -23,6 +24,25 @@ def found(
     return list(violations(stage, recorded, judge, seeds, share, tried))
 
 
+def syncs(stage: Stage, scene: Scene) -> int:
+    """How many syncs the request makes."""
+    recorded = record(stage, scene)
+    return sum(isinstance(event, Synced) for event in recorded.log.events[recorded.begin :])
+
+
+def after_failed_syncs(
+    stage: Stage, scene: Scene, numbers: set[int], seeds: range, tried: Tried
+) -> list[str]:
+    """What is wrong when one of the syncs fails, whatever is answered then, and the power goes."""
+    wrong = []
+    for number in sorted(numbers):
+        recorded = record(stage, scene, number)
+        judge = judge_of(stage, scene, recorded.told)
+        for one in violations(stage, recorded, judge, seeds, 0.0, tried):
+            wrong.append(f"sync {number} failed, answered {recorded.answer!r}, {one}")
+    return wrong
+
+
 @every_scene
 def test_some_power_cuts(tmp_path: Path, scene: Scene) -> None:
     assert found(tmp_path, scene, "unnamed", range(4), 0.15, Tried()) == []
@@ -36,3 +56,20 @@ def test_power_cuts(tmp_path: Path, scene: Scene, kind: str) -> None:
     assert found(tmp_path, scene, kind, range(200), 1.0, tried) == []
     assert tried.states > 1
     tried.say(f"simulated power cuts, {kind}")
+
+
+@every_scene
+def test_a_sync_fails_and_then_the_power_goes(tmp_path: Path, scene: Scene) -> None:
+    """The first one, and the last one."""
+    stage = Stage(tmp_path)
+    some = {0, syncs(stage, scene) - 1}
+    assert after_failed_syncs(stage, scene, some, range(3), Tried()) == []
+
+
+@pytest.mark.crash
+@every_scene
+def test_each_sync_fails_and_then_the_power_goes(tmp_path: Path, scene: Scene) -> None:
+    stage, tried = Stage(tmp_path), Tried()
+    every = set(range(syncs(stage, scene)))
+    assert after_failed_syncs(stage, scene, every, range(100), tried) == []
+    tried.say("simulated power cuts after a failed sync")
