@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from s3daemon.ops.as_owner import as_owner
 from s3daemon.store.interfaces import NoSuchBucket, StorageError
 from s3daemon.store.levels import LEVELS
-from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.probed import Probe, recorded
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.toml_file import SettingError
@@ -75,24 +75,12 @@ def _durability(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _opened(root: Path) -> Iterator[PosixStore]:
-    """The store, as the user whose gateway serves it: what root would make, that could not read."""
-    user, group = os.geteuid(), os.getegid()
-    if user == 0:
-        try:
-            owner = os.stat(root / os.fsdecode(PRIVATE_DIR))
-        except FileNotFoundError:
-            owner = os.stat(root)
-        os.setegid(owner.st_gid)
-        os.seteuid(owner.st_uid)
-    try:
+    with as_owner(root):
         store = PosixStore(root, known=_known(root))
         try:
             yield store
         finally:
             store.close()
-    finally:
-        os.seteuid(user)
-        os.setegid(group)
 
 
 def _known(root: Path) -> Probe | None:

@@ -1,4 +1,4 @@
-"""``s3gate scrub``: what may stand on the command line."""
+"""``s3gate scrub`` and ``s3gate repair``: what may stand on the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from s3daemon import config_kinds as kinds
-from s3daemon.ops import scrub_commands
+from s3daemon.ops import repair_commands, scrub_commands
+from s3daemon.store.posix.scrub.findings import KINDS
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ _SHORT = "KMGT"
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add ``scrub`` to a parser."""
+    """Add ``scrub`` and ``repair`` to a parser."""
     text = "read everything again and say what is not as it was put; changes nothing"
     scrub = _command(commands, "scrub", scrub_commands.run_scrub, text)
     scrub.add_argument(
@@ -30,6 +31,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     scrub.add_argument(
         "--state", type=Path, metavar="FILE", help="where to go on after an interruption"
+    )
+
+    text = "say what would be repaired of what a scrub finds, and with --apply repair it"
+    repair = _command(commands, "repair", repair_commands.run_repair, text)
+    repair.add_argument("--apply", action="store_true", help="do it; default: only say what")
+    repair.add_argument(
+        "--only",
+        action="append",
+        choices=[kind.name for kind in KINDS if kind.repair],
+        metavar="KIND",
+        help="repair nothing else; may be repeated; one of: %(choices)s",
     )
 
 

@@ -121,6 +121,12 @@ def object_record(
     )
 
 
+def content_of(record: Record) -> tuple[object, ...]:
+    """What a record says of the content, which its stamp is about."""
+    part_checksums = record.part_checksums
+    return record.etag, record.parts, record.upload_id, dict(record.checksums), part_checksums
+
+
 def on_directory(record: Record, old: Record) -> Record:
     """A record for a directory, with what its old one says of the directory itself."""
     return attrs.evolve(

@@ -178,7 +178,7 @@ def _check_content(
         totals.verified_bytes += st.st_size
         if not is_true:
             what = "the content is what was put, but its times or its inode are not"
-            round_.found(STALE_STAMP, entry.bucket, entry.place, entry.key, what, stamp)
+            round_.found(STALE_STAMP, entry.bucket, entry.place, entry.key, what, stamp, record)
     elif is_true:
         round_.found(CONTENT, entry.bucket, entry.place, entry.key, judgement.detail, stamp)
     else:
@@ -209,7 +209,7 @@ def check_directory(round_: Round, entry: Entry, fd: int, empty: bool) -> None:
     try:
         record = round_.volume.metadata.load(fd, bucket.home)
         st = os.fstat(fd)
-        folder_file = record.put_ns is not None and _has_content(fd)
+        folder_file = record.put_ns is not None and has_content(fd)
     except OSError as exc:
         round_.failed(exc, bucket, place, key)
         return
@@ -252,7 +252,8 @@ def _named(round_: Round, bucket: Bucket, place: Place, record: Record) -> bytes
     return None
 
 
-def _has_content(fd: int) -> bool:
+def has_content(fd: int) -> bool:
+    """Whether a directory holds the content of its own key, ``name/``."""
     try:
         return stat.S_ISREG(os.stat(_CONTENT_OF_FOLDER, dir_fd=fd, follow_symlinks=False).st_mode)
     except FileNotFoundError:

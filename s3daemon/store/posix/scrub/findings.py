@@ -7,6 +7,7 @@ from typing import Literal
 
 import attrs
 
+from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.paths import Place
 
 #: ``damage``: something that was stored is not there (any more) as it was stored.
@@ -75,6 +76,7 @@ class Finding:
     :ivar key: of the object, or of the upload; None where there is none.
     :ivar detail: what is wrong with it, for people.
     :ivar seen: of a file: (size, mtime in ns, inode) when it was looked at.
+    :ivar record: what the content of a file was compared with.
     """
 
     kind: Kind
@@ -84,6 +86,7 @@ class Finding:
     key: str | None = None
     detail: str = ""
     seen: tuple[int, int, int] | None = None
+    record: Record | None = None
 
 
 @attrs.define

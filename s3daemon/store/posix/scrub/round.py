@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
+from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.paths import DIRECTORY, Place, open_quietly
 from s3daemon.store.posix.scrub.findings import UNREADABLE, Finding, Kind, Totals
 from s3daemon.store.posix.scrub.pacing import Pacer
@@ -58,13 +59,14 @@ class Round:
         key: bytes | str | None = None,
         detail: str = "",
         seen: tuple[int, int, int] | None = None,
+        record: Record | None = None,
     ) -> None:
         """Count and report something."""
         self.totals.found[kind.name] += 1
         text = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
         above = () if bucket is None else bucket.place
         name = None if bucket is None else bucket.name
-        self.report(Finding(kind, name, (*above, *place), place, text, detail, seen))
+        self.report(Finding(kind, name, (*above, *place), place, text, detail, seen, record))
 
     def failed(
         self, exc: OSError, bucket: Bucket | None, place: Place, key: bytes | str | None = None
