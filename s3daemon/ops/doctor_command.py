@@ -47,9 +47,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--within",
         type=_duration,
-        default=60.0,
+        default=120.0,
         metavar="TIME",
-        help="when to give up; default: 60s",
+        help="when to give up; default: 2m",
     )
     parser.set_defaults(command=run)
 

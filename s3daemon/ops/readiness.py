@@ -8,6 +8,7 @@ from pathlib import Path
 
 from s3daemon.store.health import Fact, Health
 from s3daemon.store.interfaces import StorageError
+from s3daemon.store.posix.space import free_bytes, free_inodes
 
 #: Files that can still be made, below which a file system that counts them is full.
 _FEW_INODES = 100
@@ -71,9 +72,8 @@ class RootCheck:
     def _reason(self, now: dict[str, Fact]) -> str:
         identity = self._look()
         st = os.statvfs(self._root)
-        free = st.f_bavail * st.f_frsize
-        now["free_bytes"] = free
-        now["free_inodes"] = st.f_favail if st.f_files else None
+        free, inodes = free_bytes(st), free_inodes(st)
+        now["free_bytes"], now["free_inodes"] = free, inodes
         now["read_only"] = bool(st.f_flag & os.ST_RDONLY)
         if identity != self._identity:
             return "the root is not the directory it was: is it still mounted?"
@@ -81,8 +81,8 @@ class RootCheck:
             return "the root is mounted read-only"
         if free < self._min_free:
             return f"{_size(free)} are free, less than store.min_free = {_size(self._min_free)}"
-        if self._min_free and st.f_files and st.f_favail < _FEW_INODES:
-            return f"{st.f_favail} inodes are free"
+        if self._min_free and inodes is not None and inodes < _FEW_INODES:
+            return f"{inodes} inodes are free"
         failed = self._failed_syncs(), self._troubles()
         if failed != self._forgiven:
             self._try_sync()

@@ -132,7 +132,9 @@ def test_a_root_that_takes_no_writes(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (0, {"f_bavail": 0}, ""),
         (1, {"f_files": 1000, "f_favail": 100}, ""),
         (1, {"f_files": 1000, "f_favail": 99}, "99 inodes are free"),
-        (1, {"f_files": 0, "f_favail": 0}, ""),
+        (1, {"f_files": 0, "f_favail": 0}, ""),  # btrfs
+        (1, {"f_files": 2, "f_favail": -1}, ""),  # CephFS
+        (1, {"f_files": 2, "f_favail": 2**64 - 1}, ""),
         (0, {"f_files": 1000, "f_favail": 0}, ""),
     ],
 )

@@ -24,8 +24,8 @@ from s3daemon.store.posix.trial import Trial
 
 SECTION = "peer"
 
-#: How often each thing is tried in each direction, as long as that is quick.
-_ROUNDS = 3
+#: How often each thing is tried in each direction, as long as all of it takes no more seconds.
+_ROUNDS, _BUDGET = 3, 1.0
 #: Milliseconds below which a delay is the time that looking takes.
 _AT_ONCE = 5.0
 
@@ -112,14 +112,14 @@ def _mounts(trial: Trial, there: int) -> Finding:
 
 def _longest(pair: Pair, trying: Callable[[Pair], float | None]) -> float | None:
     """The longest delay, in milliseconds; None if it was longer than anybody's patience."""
-    longest = 0.0
+    longest, begun = 0.0, pair.wait.now()
     for _ in range(_ROUNDS):
         for side in (pair, pair.turned()):
             delay = trying(side)
             if delay is None:
                 return None
             longest = max(longest, delay)
-        if longest > PATIENCE * 100:  # a tenth
+        if pair.wait.now() - begun > _BUDGET:
             break
     return longest
 
@@ -348,7 +348,7 @@ def _excludes(pair: Pair, kind: str) -> bool:
 
 def _creators(pair: Pair, probe: Probe) -> Finding:
     by_rename = not probe.tmpfile and probe.noreplace
-    rounds, wrong = creators(pair.disk, (pair.here, pair.there), by_rename)
+    rounds, wrong = creators(pair.disk, (pair.here, pair.there), by_rename, pair.wait.now)
     return Finding(
         SECTION,
         "one creator",
@@ -375,7 +375,6 @@ def _put(pair: Pair, content: bytes, attribute: bytes = b"") -> None:
     finally:
         os.close(fd)
     pair.disk.rename(b"staged", pair.here, _FILE, pair.here)
-    pair.disk.fsync(pair.here)
 
 
 def _remove(pair: Pair) -> None:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 
 from s3daemon.store.posix.doctor.findings import Finding, Verdict
+from s3daemon.store.posix.space import free_bytes, free_inodes
 from s3daemon.store.posix.trial import Trial
 
 #: Below this part of all of it there is little left.
@@ -16,11 +17,11 @@ _LITTLE = 0.05
 def space(trial: Trial) -> Iterator[Finding]:
     """Free bytes and inodes, for a user who is not root."""
     st = os.fstatvfs(trial.fd)
-    free, total = st.f_bavail * st.f_frsize, st.f_blocks * st.f_frsize
+    free, total = free_bytes(st), st.f_blocks * st.f_frsize
     yield _left("bytes", free, total, f"{free / 2**30:,.1f} of {total / 2**30:,.1f} GiB free")
-    if st.f_files:
-        found = f"{st.f_favail:,} of {st.f_files:,} free"
-        yield _left("inodes", st.f_favail, st.f_files, found)
+    inodes = free_inodes(st)
+    if inodes is not None:
+        yield _left("inodes", inodes, st.f_files, f"{inodes:,} of {st.f_files:,} free")
     else:
         means = "files are limited by space only"
         yield Finding("room", "inodes", None, "not counted", means)

@@ -262,6 +262,11 @@ def test_one_creator(tried: Trial, by_rename: bool) -> None:
     assert racing.creators(tried.disk, (tried.fd, tried.fd), by_rename) == (50, 0)
 
 
+def test_races_that_take_long(tried: Trial) -> None:
+    clock = iter(range(0, 1000, 4))
+    assert racing.creators(tried.disk, (tried.fd, tried.fd), True, clock.__next__) == (2, 0)
+
+
 @pytest.mark.parametrize("by_rename", [True, False])
 def test_two_creators(tried: Trial, monkeypatch: Patch, by_rename: bool) -> None:
     def replacing(name: bytes, dir_fd: int, new: bytes, new_dir_fd: int) -> None:
@@ -298,7 +303,7 @@ def test_creators_race_as_the_gateway_does(
 ) -> None:
     asked: list[bool] = []
 
-    def creators(disk: Disk, directories: object, by_rename: bool) -> tuple[int, int]:
+    def creators(disk: Disk, at: object, by_rename: bool, now: object) -> tuple[int, int]:
         asked.append(by_rename)
         return 50, 1
 
