@@ -25,6 +25,7 @@ from s3daemon.store.levels import Durability
 from s3daemon.store.posix import locks, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.emptying import delete_bucket
+from s3daemon.store.posix.entries import entries
 from s3daemon.store.posix.errnos import facts
 from s3daemon.store.posix.metadata import BucketRecord, Record
 from s3daemon.store.posix.paths import DIRECTORY, bucket_place, is_listed_bucket
@@ -53,21 +54,21 @@ class PosixBuckets:
     @facts
     def list(self) -> Sequence[BucketInfo]:
         """See :meth:`IBuckets.list`."""
-        with os.scandir(self._volume.fd) as entries:
+        with entries(self._volume.fd) as found:
             names = [
                 name
-                for entry in entries
+                for entry in found
                 if is_listed_bucket(name := os.fsencode(entry.name))
                 and entry.is_dir(follow_symlinks=False)
             ]
-        found: list[BucketInfo] = []
+        buckets: list[BucketInfo] = []
         for name in sorted(names):
             try:
                 with self._volume.bucket(name.decode()) as bucket:
-                    found.append(self._info(bucket))
+                    buckets.append(self._info(bucket))
             except NoSuchBucket:
                 continue  # deleted since
-        return found
+        return buckets
 
     @facts
     def get(self, name: str) -> BucketInfo:

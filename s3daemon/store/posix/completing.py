@@ -35,6 +35,7 @@ from s3daemon.store.posix import claims, metadata, private
 from s3daemon.store.posix.assembling import assemble, keep
 from s3daemon.store.posix.drafts import Draft
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.entries import names_in
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
@@ -148,8 +149,8 @@ def remove_upload(volume: Volume, upload: UploadDir) -> None:
     with suppress(OSError):  # writers that have not heard of it yet; the janitor comes again
         with suppress(OSError):
             # These are files, thousands perhaps: no looking first.
-            for name in os.listdir(upload.fd):
-                disk.unlink(os.fsencode(name), upload.fd)
+            for name in names_in(upload.fd):
+                disk.unlink(name, upload.fd)
         private.remove_tree(disk, gone, bucket.fd)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from s3daemon.store.posix import names
+from s3daemon.store.posix.entries import entries
 
 #: Reads the true segment of an entry whose name holds only a digest, from its record:
 #: (directory descriptor, name) -> segment, or None where there is none to be had.
@@ -100,8 +101,8 @@ def read(directory: int, segment_of: SegmentOf) -> Snapshot:
     escaped: dict[bytes, bytes] = {}
     links: set[bytes] = set()
     complete = True
-    with os.scandir(directory) as entries:
-        for entry in entries:
+    with entries(directory) as found:
+        for entry in found:
             text = entry.name
             if entry.is_file(follow_symlinks=False):
                 kind, tail = "file", b""
@@ -153,8 +154,8 @@ def plain_file(directory: int, room: int) -> bytes | None:
 
     :raises OSError: the directory cannot be read.
     """
-    with os.scandir(directory) as entries:
-        for entry in entries:
+    with entries(directory) as found:
+        for entry in found:
             text = entry.name
             if entry.is_file(follow_symlinks=False) and text.isascii() and len(text) <= room:
                 name = text.encode()

@@ -31,6 +31,7 @@ import attrs
 
 from s3daemon.store.interfaces import BucketNotEmpty, Busy, NoSuchBucket
 from s3daemon.store.posix import locks, private, pruning
+from s3daemon.store.posix.entries import names_in
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.names import RESERVED
 from s3daemon.store.posix.paths import DIRECTORY, NOTHING_THERE, Place, open_place
@@ -152,9 +153,8 @@ def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> N
                     raise
                 if not volume.is_current(bucket):
                     raise NoSuchBucket(bucket.name) from exc
-                with os.scandir(bucket.fd) as entries:
-                    if any(os.fsencode(entry.name) not in RESERVED for entry in entries):
-                        raise BucketNotEmpty(bucket.name) from exc
+                if any(name not in RESERVED for name in names_in(bucket.fd)):
+                    raise BucketNotEmpty(bucket.name) from exc
             else:
                 bucket.disk.sync_names(parent)
                 pruning.forget(volume, bucket, record, parent)

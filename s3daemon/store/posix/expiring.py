@@ -17,6 +17,7 @@ import attrs
 from s3daemon.store.interfaces import Corrupt, NoSuchBucket, NoSuchUpload
 from s3daemon.store.posix import pointers, private
 from s3daemon.store.posix.completing import remove_upload
+from s3daemon.store.posix.entries import entries, names_in
 from s3daemon.store.posix.hollow import Hollow
 from s3daemon.store.posix.names import PRIVATE_DIR, UPLOADS_DIR
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
@@ -215,10 +216,10 @@ class _Work:
 
     def _remove_orphans(self, upload: UploadDir) -> None:
         """Remove contents that no record names: who wrote them died before making one."""
-        listed = os.listdir(upload.fd)
+        listed = names_in(upload.fd)
         # Only now: a record comes after its content.
         used = {part.file for part in upload.scan().all}
-        for name in map(os.fsencode, listed):
+        for name in listed:
             if name.startswith(OWN_CONTENT) and name not in used and self.may():
                 with suppress(FileNotFoundError):
                     if self._is_old(os.stat(name, dir_fd=upload.fd, follow_symlinks=False)):
@@ -228,7 +229,7 @@ class _Work:
 
 def _buckets(work: _Work) -> Iterator[Bucket]:
     """All top-level buckets, and those within them that have had uploads."""
-    for entry in sorted(os.listdir(work.volume.fd)):
+    for entry in sorted(map(os.fsdecode, names_in(work.volume.fd))):
         if not is_listed_bucket(os.fsencode(entry)):
             continue
         names = [entry]
@@ -271,8 +272,8 @@ def _touched_ns(upload: UploadDir) -> int:
         newest = max(newest, upload.info().initiated_ns)
     scan = upload.scan()
     times = [part.time_ns for part in scan.all]
-    with os.scandir(upload.fd) as entries:
-        for entry in entries:
+    with entries(upload.fd) as found:
+        for entry in found:
             if entry.name.startswith(("data.", "own.")):
                 with suppress(FileNotFoundError):
                     times.append(entry.stat(follow_symlinks=False).st_mtime_ns)

@@ -14,6 +14,7 @@ from s3daemon.store.interfaces import Attributes, Corrupt, NoSuchUpload, UploadI
 from s3daemon.store.posix import lock_kinds, locks, private
 from s3daemon.store.posix.descriptors import release
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.entries import names_in
 from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.packing import dump_acl, parse_acl
 from s3daemon.store.posix.paths import DIRECTORY, READ, open_quietly
@@ -125,7 +126,7 @@ class UploadDir:
 
     def scan(self) -> Scan:
         """Read the names."""
-        return read_names(map(os.fsencode, os.listdir(self.fd)))
+        return read_names(names_in(self.fd))
 
     def was_published(self) -> bool:
         """Whether it was completed, by somebody who did not come to removing it: a crash did.

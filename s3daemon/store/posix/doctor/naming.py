@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from s3daemon.store.posix.doctor.findings import Finding, Verdict, yes
+from s3daemon.store.posix.entries import names_in
 from s3daemon.store.posix.names import MAX_NAME_BYTES
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.trial import Trial
@@ -96,10 +97,10 @@ def _awkward(trial: Trial) -> Finding:
             except OSError:
                 refused.append(name)
                 continue
-            if os.listdir(there) != [name]:
+            if (found := names_in(there)) != [raw]:
                 altered.append(name)
-            for entry in os.listdir(there):
-                trial.disk.unlink(os.fsencode(entry), there)
+            for entry in found:
+                trial.disk.unlink(entry, there)
     finally:
         os.close(there)
     wrong = " ".join(map(_shown, refused + altered))

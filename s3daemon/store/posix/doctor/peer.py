@@ -17,6 +17,7 @@ from s3daemon.store.posix.doctor.findings import Finding, Verdict, yes
 from s3daemon.store.posix.doctor.patience import PATIENCE, Patience
 from s3daemon.store.posix.doctor.racing import creators
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.entries import names_in
 from s3daemon.store.posix.probe import ProbeError
 from s3daemon.store.posix.probed import SIDECAR, Probe
 from s3daemon.store.posix.records import ATTRIBUTE
@@ -167,10 +168,10 @@ def _removed_name(pair: Pair) -> float | None:
 
 
 def _listing(pair: Pair) -> float | None:
-    os.listdir(pair.there)
+    names_in(pair.there)
     _put(pair, b"first")
     try:
-        return pair.wait.until(lambda: os.fsdecode(_FILE) in os.listdir(pair.there))
+        return pair.wait.until(lambda: _FILE in names_in(pair.there))
     finally:
         _remove(pair)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from s3daemon.store.posix.clocks import skew_ms
 from s3daemon.store.posix.doctor.findings import Finding, Verdict, yes
+from s3daemon.store.posix.entries import entries
 from s3daemon.store.posix.snapshots import DEFAULT_WINDOW_NS
 from s3daemon.store.posix.trial import Trial
 
@@ -157,8 +158,8 @@ def _inodes(trial: Trial) -> Finding:
     os.close(other)
     disk.rename(b"first", here, b"renamed", here)
     numbers = {os.stat(b"renamed", dir_fd=here, follow_symlinks=False).st_ino}
-    with os.scandir(here) as entries:
-        listed = {entry.inode() for entry in entries if entry.name == "renamed"}
+    with entries(here) as found:
+        listed = {entry.inode() for entry in found if entry.name == "renamed"}
     fd = os.open(b"renamed", os.O_RDONLY | os.O_CLOEXEC, dir_fd=here)
     numbers.add(os.fstat(fd).st_ino)
     os.close(fd)
