@@ -153,7 +153,7 @@ def test_caches(
 def test_listings_and_stamps_that_are_kept(
     tried: Trial, time: Time, there: list[int], monkeypatch: Patch, keep: float, verdict: Verdict
 ) -> None:
-    look, names = os.stat, os.listdir
+    look, names = os.stat, peer.names_in
     slow_look = cached(lambda name, dir_fd: look(name, dir_fd=dir_fd), time, keep)
     slow_names = cached(names, time, keep)
 
@@ -164,7 +164,7 @@ def test_listings_and_stamps_that_are_kept(
 
     monkeypatch.setattr(peer, "_ROUNDS", 2)
     monkeypatch.setattr(os, "stat", stat)
-    monkeypatch.setattr(os, "listdir", lambda fd: slow_names(fd) if fd in there else names(fd))
+    monkeypatch.setattr(peer, "names_in", lambda fd: (slow_names if fd in there else names)(fd))
     found = compared(tried, time)
     assert found["listing"].verdict is verdict
     assert found["directory stamp"].verdict is verdict
