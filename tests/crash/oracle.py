@@ -34,6 +34,7 @@ from s3daemon.store.interfaces import (
     PartInfo,
     UploadsQuery,
 )
+from s3daemon.store.posix.orphans import Orphans
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire import checksums
@@ -250,6 +251,7 @@ def finish_uploads(store: IStore, buckets: Iterable[str]) -> None:
 def sweep(store: PosixStore) -> None:
     """What the janitor does in the long run: nothing is young, and days go by."""
     store.uploads._spills = Spills(store.disk, interval_ns=0)  # type: ignore[attr-defined]
+    store.uploads._orphans = Orphans(store.disk, interval_ns=0)  # type: ignore[attr-defined]
     for _ in range(3):  # a spill file goes when two searches have not found whose it is
         store.uploads.expire(FUTURE)
 

@@ -17,6 +17,7 @@ from s3daemon.ops.readiness import RootCheck
 from s3daemon.store.health import Troubles
 from s3daemon.store.interfaces import BucketInfo, ListQuery, NoSuchBucket, ObjectInfo, UploadsQuery
 from s3daemon.store.posix import lock_kinds
+from s3daemon.store.posix.orphans import Orphans
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.spills import Spills
@@ -99,6 +100,7 @@ class Stage:
         """What lies in the gateway's own directories, belongs to nothing, and is not removed."""
         before = time.time_ns() + 3600 * 10**9
         store.uploads._spills = Spills(store.disk, interval_ns=0)  # type: ignore[attr-defined]
+        store.uploads._orphans = Orphans(store.disk, interval_ns=0)  # type: ignore[attr-defined]
         for _ in range(3):
             store.uploads.expire(before)
         used = set()

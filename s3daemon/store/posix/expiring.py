@@ -20,6 +20,7 @@ from s3daemon.store.posix.completing import remove_upload
 from s3daemon.store.posix.entries import entries, names_in
 from s3daemon.store.posix.hollow import Hollow
 from s3daemon.store.posix.names import PRIVATE_DIR, UPLOADS_DIR
+from s3daemon.store.posix.orphans import Orphans
 from s3daemon.store.posix.paths import DIRECTORY, is_listed_bucket
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.upload_names import GONE, OWN_CONTENT, STATE, WITHIN, is_upload_id
@@ -32,9 +33,10 @@ _ANY = re.compile(rb".*", re.DOTALL)
 
 @attrs.frozen
 class Sweepers:
-    """What is looked for in whole buckets, once a day."""
+    """What is looked for in whole buckets, or beneath the whole root, once a day."""
 
     spills: Spills
+    orphans: Orphans
     hollow: Hollow = attrs.field(factory=Hollow)
 
 
@@ -66,9 +68,11 @@ def expire(
                 work.pointers(bucket)
                 work.sweep(private.STAGING, bucket.fd)
                 work.whole(bucket)
+                work.orphans(bucket.fd)
     work.sweep(private.STAGING, volume.fd)
     work.sweep(private.TRASH, volume.fd)
     work.sweep(PRIVATE_DIR, volume.fd, private.TRIALS)
+    work.orphans(volume.fd)
     if work.failed is not None:
         raise work.failed
     return work.count
@@ -145,6 +149,14 @@ class _Work:
             with self.go_on():
                 self._left -= self._sweepers.hollow.sweep(
                     self.volume, bucket, self._ages.leftovers, self._left, self._should_stop
+                )
+
+    def orphans(self, base: int) -> None:
+        """Remove old sidecars that belong to no entry."""
+        if self.may():
+            with self.go_on():
+                self._left -= self._sweepers.orphans.sweep(
+                    base, self._ages.leftovers, self._left, self._should_stop
                 )
 
     def sweep(self, path: bytes, dir_fd: int, pattern: re.Pattern[bytes] = _ANY) -> None:

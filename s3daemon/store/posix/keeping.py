@@ -27,7 +27,7 @@ def store_of(disk: Disk, root: int, probe: Probe) -> MetadataStore:
         return sidecars
     attributes = XattrMetadata(probe.xattr_bytes)
     try:
-        os.stat(private.META, dir_fd=root)
+        os.stat(private.RECORDS, dir_fd=root)
     except FileNotFoundError:
         return attributes
     return BothMetadata(attributes, SidecarMetadata(root))

@@ -22,7 +22,7 @@ STAGING = PRIVATE_DIR + b"/staging"
 #: Records that are too long for an extended attribute.
 SPILL = PRIVATE_DIR + b"/spill"
 #: Records of entries whose file system keeps no extended attributes.
-META = PRIVATE_DIR + b"/meta"
+RECORDS = PRIVATE_DIR + b"/records"
 #: What is being removed.
 TRASH = PRIVATE_DIR + b"/trash"
 

@@ -1,7 +1,7 @@
 """Records in files of their own, for file systems that keep no extended attributes.
 
-The sidecar of an entry is a file beneath ``.s3gate/meta`` of the root, and its name is the handle
-of the entry (see :mod:`handles`).  So it belongs to the entry whatever that is called, it is found
+The sidecar of an entry is a file beneath ``.s3gate/records`` of the root; its name is the handle of
+the entry (see :mod:`handles`).  So it belongs to the entry whatever that is called, it is found
 from an open descriptor, and nobody else is ever taken for it, also who gets its inode number later.
 A new object gets its sidecar, durably, before it gets its name; who replaces an object makes
 another sidecar, and removes that of the old one when the old one is durably gone.  What a crash
@@ -107,7 +107,7 @@ class SidecarMetadata:
     def prepare(self, disk: Disk) -> None:
         """Make the directory, by which it is known that a root has sidecars."""
         with suppress(OSError):  # then with the first record
-            private.make(disk, self._root, private.META)
+            private.make(disk, self._root, private.RECORDS)
 
     def _base(self, home: int) -> tuple[int, int]:
         """The directory whose ``.s3gate`` has the sidecars, and its device."""
@@ -146,14 +146,14 @@ def is_sidecar(name: str | None) -> bool:
 def path_of(name: str) -> bytes:
     """Where a sidecar is, from the base."""
     raw = name.encode()
-    return b"%s/%02x/%s" % (private.META, zlib.crc32(raw) & 0xFF, raw)
+    return b"%s/%02x/%s" % (private.RECORDS, zlib.crc32(raw) & 0xFF, raw)
 
 
 def _make_shard(disk: Disk, base: int, path: bytes) -> None:
-    private.make(disk, base, private.META)
+    private.make(disk, base, private.RECORDS)
     with suppress(FileExistsError):
         disk.mkdir(os.path.dirname(path), base)
-    private.sync(disk, base, private.META)
+    private.sync(disk, base, private.RECORDS)
 
 
 def _is_on(device: int, st: os.stat_result) -> bool:

@@ -36,6 +36,7 @@ from s3daemon.store.posix.hollow import Hollow
 from s3daemon.store.posix.metadata import MAX_PARTS
 from s3daemon.store.posix.names import UPLOADS_DIR
 from s3daemon.store.posix.names import segments as split
+from s3daemon.store.posix.orphans import Orphans
 from s3daemon.store.posix.part_writer import PosixPartWriter
 from s3daemon.store.posix.pointers import point_to
 from s3daemon.store.posix.spills import Spills
@@ -55,6 +56,7 @@ class PosixUploads:
         self._volume = volume
         self._hollow = Hollow()
         self._spills = Spills(volume.disk)
+        self._orphans = Orphans(volume.disk)
 
     @facts
     def create(
@@ -183,7 +185,7 @@ class PosixUploads:
     ) -> int:
         """See :meth:`IUploads.expire`."""
         ages = Ages(before_ns, before_ns if leftovers_ns is None else leftovers_ns)
-        sweepers = Sweepers(self._spills, self._hollow)
+        sweepers = Sweepers(self._spills, self._orphans, self._hollow)
         return expiring.expire(self._volume, sweepers, ages, limit, should_stop)
 
     def _make(self, bucket: Bucket, info: UploadInfo) -> None:

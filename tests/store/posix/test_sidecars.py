@@ -46,7 +46,7 @@ def store(root: Path, known: Probe) -> Iterator[PosixStore]:
 
 def kept(root: Path) -> set[str]:
     """The names of all sidecars."""
-    return {path.name for path in (root / ".s3gate" / "meta").glob("*/*")}
+    return {path.name for path in (root / ".s3gate" / "records").glob("*/*")}
 
 
 def of(path: Path) -> Path:
@@ -197,7 +197,7 @@ def test_what_changes_only_the_record_is_seen_by_the_stamps(store: PosixStore, r
 
 def test_the_order_of_a_put(store: PosixStore, root: Path) -> None:
     for number in range(256):
-        (root / ".s3gate" / "meta" / f"{number:02x}").mkdir(exist_ok=True)
+        (root / ".s3gate" / "records" / f"{number:02x}").mkdir(exist_ok=True)
     put(store, "bucket", "k", b"x")
     put(store, "bucket", "k", b"y")
     trace = Trace()
@@ -209,7 +209,7 @@ def test_the_order_of_a_put(store: PosixStore, root: Path) -> None:
 
 
 def test_a_shard_is_made_durably(store: PosixStore, root: Path) -> None:
-    for shard in (root / ".s3gate" / "meta").iterdir():
+    for shard in (root / ".s3gate" / "records").iterdir():
         shutil.rmtree(shard)
     trace = Trace()
     store.disk.hooks.append(trace)
@@ -441,7 +441,7 @@ def test_a_root_that_is_full_gets_its_directory_later(root: Path, known: Probe) 
     store.buckets.create("bucket", "alice")
     assert store.buckets.get("bucket").owner == "alice"
     store.close()
-    assert private.META.decode()
+    assert private.RECORDS.decode()
 
 
 def test_facts_of_a_segment_that_goes_away_again_and_again(
