@@ -24,6 +24,7 @@ from typing import Any
 import attrs
 import pytest
 
+from s3daemon.store.levels import Durability
 from s3daemon.store.posix.probed import Probe
 from tests.crash import races, scenes
 from tests.crash.breaking import BREAKS
@@ -53,6 +54,7 @@ class Job:
     kill: int = -1
     half: bool = False
     broken: str = ""
+    durability: Durability = "strict"
 
     def dump(self) -> bytes:
         """As it is sent."""
@@ -118,7 +120,7 @@ def play(job: Job, talk: socket.socket) -> None:
     killer = Killer(job, talk)
     if job.broken:
         BREAKS[job.broken](pytest.MonkeyPatch())
-    store = open_store(Path(job.root), job.probe, [killer])
+    store = open_store(Path(job.root), job.probe, [killer], job.durability)
     scene = {**scenes.BY_NAME, **races.BY_NAME}[job.scene]
     if job.told is None:
         world, told = scene.prepare(store)

@@ -33,7 +33,13 @@ def wrong_after(
     """What is wrong when the process is killed before a change; None where it never was."""
     stage.clear()
     job = Job(
-        str(stage.root), stage.probe, expected.scene.name, kill=number, half=half, broken=broken
+        str(stage.root),
+        stage.probe,
+        expected.scene.name,
+        kill=number,
+        half=half,
+        broken=broken,
+        durability=stage.durability,
     )
     child = forker.play(job)
     then = THEN[number % len(THEN)]

@@ -18,6 +18,7 @@ import heapq
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -32,6 +33,7 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
     ObjectInfo,
     PartInfo,
+    StorageError,
     UploadsQuery,
 )
 from s3daemon.store.posix.orphans import Orphans
@@ -231,8 +233,13 @@ def _rolled_up(keys: Iterable[str], delimiter: str) -> Iterator[str]:
         yield head + found
 
 
-def finish_uploads(store: IStore, buckets: Iterable[str]) -> None:
-    """Complete all uploads with all their parts, so that :func:`look` judges the bytes of these."""
+def finish_uploads(
+    store: IStore, buckets: Iterable[str], lost: tuple[type[StorageError], ...] = ()
+) -> None:
+    """Complete all uploads with all their parts, so that :func:`look` judges the bytes of these.
+
+    :param lost: errors that say that some are not there any more, which is no fault here.
+    """
     for bucket in buckets:
         try:
             found = store.uploads.list(bucket, UploadsQuery()).uploads
@@ -242,7 +249,8 @@ def finish_uploads(store: IStore, buckets: Iterable[str]) -> None:
             at = (bucket, info.key, info.upload_id)
             parts = store.uploads.list_parts(*at, 0, 10_000).parts
             if parts:
-                store.uploads.complete(*at, [(part.number, part.etag) for part in parts])
+                with suppress(*lost):
+                    store.uploads.complete(*at, [(part.number, part.etag) for part in parts])
 
 
 # ---------------------------------------------------------------- the disk

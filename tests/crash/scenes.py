@@ -263,6 +263,16 @@ class Scene:
         _know_parts(world, told)
         return world, told
 
+    def history(self) -> list[View]:
+        """What has to be there after each of all requests, and before them."""
+        store = MemoryStore()
+        world, told = World(store), Told()
+        views = [look(store, WITHIN)]
+        for step in (make_bucket(BUCKET), *self.before, self.act):
+            step(world, told)
+            views.append(look(store, WITHIN))
+        return views
+
     def states(self) -> tuple[View, View]:
         """What has to be there before and after."""
         store = MemoryStore()

@@ -42,6 +42,7 @@ class Stage:
     """A place for stores, one after the other.
 
     :ivar root: of the one there is.
+    :ivar durability: of its buckets.
     :ivar probe: what the file system can do, as far as stores may know.
     """
 
@@ -49,7 +50,7 @@ class Stage:
         self, path: Path, kind: str = "unnamed", durability: Durability = "strict"
     ) -> None:
         self._path = path
-        self._durability = durability
+        self.durability = durability
         self.kind = kind
         self.probe = known(kind, path)
         self._count = 0
@@ -67,7 +68,7 @@ class Stage:
     @contextmanager
     def store(self, *hooks: Hook) -> Iterator[PosixStore]:
         """The store at the root."""
-        made = open_store(self.root, self.probe, hooks, self._durability)
+        made = open_store(self.root, self.probe, hooks, self.durability)
         try:
             yield made
         finally:

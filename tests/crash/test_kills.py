@@ -42,3 +42,19 @@ def test_kills(tmp_path: Path, forker: Forker, scene: Scene, kind: str) -> None:
     assert found == []
     assert tried.crashes > 1
     tried.say(f"kills, {kind}")
+
+
+@pytest.mark.crash
+@every_scene
+def test_kills_where_nothing_is_synced(tmp_path: Path, forker: Forker, scene: Scene) -> None:
+    """What is relaxed outlives its process all the same."""
+    stage, tried = Stage(tmp_path, durability="relaxed"), Tried()
+    expected = Expected.of(scene, stage)
+    for number in itertools.count():
+        wrong = wrong_after(stage, expected, forker, number)
+        if wrong is None:
+            break
+        tried.crashes += 1
+        tried.states += 1
+        assert wrong == []
+    tried.say("kills, relaxed")
