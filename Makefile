@@ -4,7 +4,7 @@
 # make fuzz   hostile input for every parser, SECONDS of each
 # make test-history  clients of several gateways see one order of things, for minutes
 # make test-faults  every system call of every action fails in every way it can (minutes)
-# make test-crash  kills and power cuts at every change of every request: minutes
+# make test-crash  kills and power cuts at every change of every request (minutes; root for some)
 # make test-filesystems  on mounted shared file systems (root; what is missing is skipped)
 
 SHELL := /bin/bash

@@ -21,12 +21,30 @@ from s3daemon.store.interfaces import (
     NoSuchBucket,
 )
 from s3daemon.store.posix import locks
+from s3daemon.store.posix.paths import is_listed_bucket
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, descriptors, tree
 from tests.store.tools import content, get, listed, put
 
 #: Too long for the attributes of these stores.
 LARGE = Attributes(metadata={"m": "v" * 1500})
+
+
+def test_two_list_at_the_same_time(disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by a descriptor of its own: positions are of open files, not of threads."""
+    names = ["bucket", "other", "third"]
+    disk_store.buckets.create("other", "alice")
+    disk_store.buckets.create("third", "alice")
+    seen: list[list[str]] = []
+
+    def also_list(name: bytes) -> bool:
+        monkeypatch.undo()
+        seen.append([info.name for info in disk_store.buckets.list()])
+        return is_listed_bucket(name)
+
+    monkeypatch.setattr("s3daemon.store.posix.buckets.is_listed_bucket", also_list)
+    assert [info.name for info in disk_store.buckets.list()] == names
+    assert seen == [names]
 
 
 def test_which_directories_are_listed(disk_store: PosixStore, root: Path) -> None:
