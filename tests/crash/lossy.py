@@ -25,6 +25,7 @@ from pathlib import Path
 
 import attrs
 
+from s3daemon.store.posix.sidecars import is_sidecar, name_of, path_of
 from tests.crash.recorder import (
     ROOT,
     Attribute,
@@ -158,11 +159,15 @@ class Crashes:
     def put(self, tree: Tree, root: Path) -> None:
         """Make a directory of it, which is not there yet.
 
-        What stamps say of a file's own inode is made true of its new one.
+        What stamps say of a file's own inode is made true of its new one, and so are the names of
+        sidecars.
         """
         made: dict[Node, bytes] = {}
+        sidecars: list[bytes] = []
         for path, (node, held) in sorted(tree.items()):
             at = os.fsencode(root) + path
+            if is_sidecar(os.fsdecode(os.path.basename(path))):
+                sidecars.append(path)
             data, modified_ns, attributes = held
             if node in made:
                 os.link(made[node], at)
@@ -180,6 +185,24 @@ class Crashes:
             if stat.S_ISREG(self._log.kinds[node]):
                 os.utime(fd, ns=(modified_ns, modified_ns))  # type: ignore[arg-type]
             os.close(fd)
+        owners = {name.encode(): node for node, name in self._log.sidecars.items()}
+        for path in sidecars:
+            node = owners[os.path.basename(path)]
+            if node in made:
+                self._rename(os.fsencode(root) + path, os.fsencode(root), node, made[node])
+
+    def _rename(self, sidecar: bytes, root: bytes, node: Node, entry: bytes) -> None:
+        """Give a sidecar to the entry that is what its own was."""
+        fd = os.open(entry, os.O_RDONLY)
+        new, inode = root + b"/" + path_of(name_of(fd)), os.fstat(fd).st_ino
+        os.close(fd)
+        with open(sidecar, "rb+") as file:
+            raw = _restamp(file.read(), self._log.inodes[node], inode)
+            file.seek(0)
+            file.truncate()
+            file.write(raw)
+        os.makedirs(os.path.dirname(new), exist_ok=True)
+        os.rename(sidecar, new)
 
 
 def _happens(chance: random.Random, probability: float) -> bool:

@@ -37,6 +37,7 @@ from s3daemon.store.interfaces import (
     UploadsQuery,
 )
 from s3daemon.store.posix.orphans import Orphans
+from s3daemon.store.posix.sidecars import name_of, path_of
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire import checksums
@@ -282,40 +283,53 @@ def debris(root: Path, uploads: Collection[str] = ()) -> Debris:
     :param uploads: ids of those that are under way.
     """
     used: set[str] = set()
-    spills: set[str] = set()
+    apart: set[str] = set()
     left: set[str] = set()
     empty: set[str] = set()
     for top, directories, files in os.walk(root):
         at = os.path.relpath(top, root)
         home, _, inside = at.rpartition(".s3gate")
         for name in (*directories, *files):
-            used.add(str(_record(os.path.join(top, name)).get("spill")))
+            path = os.path.join(top, name)
+            used |= {str(_record(path, root).get("spill")), _sidecar_of(path)}
         if home or at.startswith(".s3gate"):
             entries = {os.path.join(at, name) for name in (*directories, *files)}
             if inside in ("/staging", "/trash"):
                 left |= entries
-            elif inside == "/spill":
-                spills |= entries
+            elif inside == "/spill" or inside.startswith("/records/"):
+                apart |= entries
         elif os.path.basename(at) == "_s3_multipart_tmp":
             known = set(uploads)
             kept = {name for name in files if name.startswith(".within-")}
             left |= {os.path.join(at, name) for name in {*directories, *files} - known - kept}
             directories[:] = [name for name in directories if name in known]
         elif not directories and not files:
-            record = _record(top)
+            record = _record(top, root)
             if record.get("implicit") and not record.get("object") and not record.get("bucket"):
                 empty.add(at)
-    used.add(str(_record(str(root)).get("spill")))
-    left |= {path for path in spills if os.path.basename(path) not in used}
+    used.add(str(_record(str(root), root).get("spill")))
+    left |= {path for path in apart if os.path.basename(path) not in used}
     return Debris(frozenset(left), frozenset(empty))
 
 
-def _record(path: str) -> Mapping[str, object]:
+def _record(path: str, root: Path) -> Mapping[str, object]:
     try:
-        found: Mapping[str, object] = json.loads(os.getxattr(path, "user.s3gate"))
+        raw = os.getxattr(path, "user.s3gate")
     except OSError:
-        return {}
+        try:
+            raw = (root / os.fsdecode(path_of(_sidecar_of(path)))).read_bytes()
+        except FileNotFoundError:
+            return {}
+    found: Mapping[str, object] = json.loads(raw)
     return found
+
+
+def _sidecar_of(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return name_of(fd)
+    finally:
+        os.close(fd)
 
 
 def blocks(root: Path) -> int:

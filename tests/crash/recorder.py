@@ -21,6 +21,8 @@ from typing import Any
 
 import attrs
 
+from s3daemon.store.posix.sidecars import name_of
+
 #: Numbers of our own for files and directories, which are never used again.
 Node = int
 
@@ -97,12 +99,14 @@ class Log:
 
     :ivar kinds: the mode of each file and directory.
     :ivar inodes: the number that each really had.
+    :ivar sidecars: what the sidecar of each is called.
     :ivar calls: the name of each change, and where in the events it ends.
     """
 
     events: list[Event] = attrs.field(factory=list)
     kinds: dict[Node, int] = attrs.field(factory=dict)
     inodes: dict[Node, int] = attrs.field(factory=dict)
+    sidecars: dict[Node, str] = attrs.field(factory=dict)
     calls: list[tuple[str, int]] = attrs.field(factory=list)
 
 
@@ -177,6 +181,7 @@ class Recorder:
             node = self._nodes[key] = len(self._nodes)
             self.log.kinds[node] = st.st_mode
             self.log.inodes[node] = st.st_ino
+            self.log.sidecars[node] = name_of(fd)
             self._state[node] = 0, -1
             self._note(fd)
         return self._nodes[key]
@@ -269,6 +274,9 @@ class Recorder:
     def _on_set_modified(self, call: Callable[..., None], fd: int, time_ns: int) -> None:
         call(fd, time_ns)
         self._note(fd)
+
+    def _on_stamp_changed(self, call: Callable[..., None], fd: int) -> None:
+        call(fd)
 
     def _on_flush(self, call: Callable[..., None], fd: int) -> None:
         call(fd)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -15,7 +16,7 @@ from s3daemon.store.interfaces import StorageError
 from s3daemon.store.levels import Durability
 from s3daemon.store.posix.durable import Hook
 from s3daemon.store.posix.probe import probe
-from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.probed import SIDECAR, Probe
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire.errors import S3Error
 from tests.crash import oracle
@@ -23,11 +24,13 @@ from tests.crash.oracle import View, blocks, debris, look
 from tests.crash.scenes import BUCKET, WITHIN, XATTR_BYTES, Scene, Told
 from tests.support.actions import World
 
-#: File systems: a full one, one without unnamed files, and one that cannot rename to a free name.
-KINDS: dict[str, dict[str, bool]] = {
+#: File systems: a full one, one without unnamed files, one that cannot rename to a free name, and
+#: one without extended attributes.
+KINDS: dict[str, dict[str, Any]] = {
     "unnamed": {},
     "named": {"tmpfile": False},
     "two steps": {"tmpfile": False, "noreplace": False},
+    "sidecars": {"xattr_bytes": 0, "metadata": SIDECAR},
 }
 
 
@@ -35,7 +38,7 @@ KINDS: dict[str, dict[str, bool]] = {
 def known(kind: str, directory: Path) -> Probe:
     """What a file system can do."""
     with tempfile.TemporaryDirectory(dir=directory) as root:
-        return attrs.evolve(probe(Path(root)), xattr_bytes=XATTR_BYTES, **KINDS[kind])
+        return attrs.evolve(probe(Path(root)), **{"xattr_bytes": XATTR_BYTES, **KINDS[kind]})
 
 
 class Stage:

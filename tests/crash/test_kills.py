@@ -17,9 +17,10 @@ from tests.crash.stages import KINDS, Expected, Stage
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
 
 
+@pytest.mark.parametrize("kind", ["unnamed", "sidecars"])
 @every_scene
-def test_some_kills(tmp_path: Path, forker: Forker, scene: Scene) -> None:
-    stage = Stage(tmp_path)
+def test_some_kills(tmp_path: Path, forker: Forker, scene: Scene, kind: str) -> None:
+    stage = Stage(tmp_path, kind)
     expected = Expected.of(scene, stage)
     number = random.Random(scene.name).randrange(changes_of(stage, scene, forker) + 1)
     assert wrong_after(stage, expected, forker, number, half=True) == []

@@ -43,9 +43,10 @@ def after_failed_syncs(
     return wrong
 
 
+@pytest.mark.parametrize("kind", ["unnamed", "sidecars"])
 @every_scene
-def test_some_power_cuts(tmp_path: Path, scene: Scene) -> None:
-    assert found(tmp_path, scene, "unnamed", range(4), 0.15, Tried()) == []
+def test_some_power_cuts(tmp_path: Path, scene: Scene, kind: str) -> None:
+    assert found(tmp_path, scene, kind, range(4), 0.15, Tried()) == []
 
 
 @pytest.mark.crash
