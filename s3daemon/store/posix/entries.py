@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from s3daemon.store.posix.paths import open_quietly
+
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
 
@@ -21,7 +23,7 @@ def entries(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
     :raises OSError: it cannot be opened or read.
     """
     try:
-        fd = os.open(b".", _OPEN, dir_fd=directory)
+        fd = open_quietly(b".", _OPEN, directory)
     except FileNotFoundError:
         yield iter(())
         return
