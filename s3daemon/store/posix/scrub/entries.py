@@ -27,6 +27,7 @@ from s3daemon.store.posix.scrub.findings import (
 )
 from s3daemon.store.posix.scrub.pacing import ENTRY
 from s3daemon.store.posix.scrub.round import Round, names_in
+from s3daemon.store.posix.sidecars import is_sidecar
 from s3daemon.store.posix.volume import Bucket
 
 _OPEN = READ | os.O_NOFOLLOW
@@ -108,11 +109,16 @@ def _check_record(
     where = entry.bucket, entry.place, entry.key
     if record.later:
         round_.found(LATER_RECORD, *where, "a later version has written it", seen)
-    elif record.spill is not None:
+    elif has_spill(record):
         what = f"{record.spill} in .s3gate/spill is not there, or damaged"
         round_.found(LOST_SPILL, *where, what, seen)
     else:
         round_.found(DAMAGED_RECORD, *where, "the record cannot be understood", seen)
+
+
+def has_spill(record: Record) -> bool:
+    """Whether the record names a spill file: a sidecar is a record, and names none."""
+    return record.spill is not None and not is_sidecar(record.spill)
 
 
 def _check_form(round_: Round, entry: Entry, seen: tuple[int, int, int]) -> None:
@@ -195,7 +201,7 @@ def check_bucket(round_: Round, bucket: Bucket) -> None:
     except OSError as exc:
         round_.failed(exc, bucket, ())
         return
-    if record.damaged and not record.later and record.spill is None:
+    if record.damaged and not record.later and not has_spill(record):
         what = "nobody can tell whose it is, so it is nobody's: its record has to be restored"
         round_.found(DAMAGED_BUCKET, bucket, (), None, what)
     else:

@@ -15,8 +15,8 @@ from s3daemon.store.posix.spills import SPILL_NAME, STEP, search
 from s3daemon.store.posix.volume import Bucket
 
 #: What may be there, beneath the root and in a bucket.
-_OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor", b"records"))
-_OF_BUCKET = frozenset((b"staging", b"spill", b"records"))
+_OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor", b"meta"))
+_OF_BUCKET = frozenset((b"staging", b"spill", b"meta"))
 
 
 def scrub_root(round_: Round) -> None:

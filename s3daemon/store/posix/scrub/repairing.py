@@ -32,7 +32,7 @@ from s3daemon.store.posix.paths import DIRECTORY, NOTHING_THERE, READ, Place, op
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import recorded
 from s3daemon.store.posix.scrub import findings
-from s3daemon.store.posix.scrub.entries import has_content, winner_of
+from s3daemon.store.posix.scrub.entries import has_content, has_spill, winner_of
 from s3daemon.store.posix.scrub.findings import Finding, Kind
 from s3daemon.store.posix.upload_names import SEALED, STATE
 from s3daemon.store.posix.upload_state import UploadDir, open_upload
@@ -124,7 +124,7 @@ class Repairer:
 
     def _drop_record(self, bucket: Bucket, finding: Finding) -> Outcome:
         def dropped(record: Record, _: os.stat_result) -> Record | None:
-            if not record.damaged or record.later or record.spill is not None:
+            if not record.damaged or record.later or has_spill(record):
                 return None
             return metadata.EMPTY
 
@@ -132,7 +132,7 @@ class Repairer:
 
     def _drop_spill(self, bucket: Bucket, finding: Finding) -> Outcome:
         def dropped(record: Record, _: os.stat_result) -> Record | None:
-            if not record.damaged or record.spill is None:
+            if not record.damaged or not has_spill(record):
                 return None
             return attrs.evolve(record, damaged=False, spill=None)
 

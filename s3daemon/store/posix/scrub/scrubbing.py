@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,7 @@ def open_to_read(root: Path) -> Volume:
 
 
 def _refuse(name: str, call: Callable[..., Any], *args: Any) -> Any:
-    raise AssertionError(f"a scrub does not change the disk: {name}")
+    raise OSError(errno.EROFS, f"a scrub does not change the disk: {name}")
 
 
 @attrs.frozen
