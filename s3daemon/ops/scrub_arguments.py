@@ -70,8 +70,8 @@ def _command(
         type=_age,
         default="1d",
         metavar="TIME",
-        help="leftovers count from this age on; younger ones may be at work, so less than an hour is"
-        " for when no gateway runs; default: %(default)s",
+        help="leftovers count from this age on; younger ones may be at work, so less than an hour"
+        " is for when no gateway runs; default: %(default)s",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object in each line")
     parser.set_defaults(command=command)
