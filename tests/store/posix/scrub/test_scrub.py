@@ -52,7 +52,8 @@ def test_nothing_is_changed_not_even_a_time_of_access(filled: Path) -> None:
         os.utime(path, ns=(10**18, os.lstat(path).st_mtime_ns))
     before = state_of(paths)
     scrubbed(filled)
-    assert state_of(paths) == before
+    changed = [path for path, old, new in zip(paths, before, state_of(paths), strict=True) if old != new]
+    assert changed == []
 
 
 def test_it_could_not_if_it_would(filled: Path) -> None:
