@@ -81,13 +81,17 @@ def test_it_does_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_only_some_kinds(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["repair", str(root), "--apply", "--json", "--only", "stale-stamp"]) == 3
+    assert (
+        main(["repair", str(root), "--apply", "--json", "--older", "0", "--only", "stale-stamp"])
+        == 3
+    )
     *found, summary = lines(capsys)
     assert {(one["kind"], one["outcome"]) for one in found} == {
         ("stale-stamp", "repaired"),
         ("hidden-form", "left alone"),
+        ("staged", "left alone"),
     }
-    assert summary == {"summary": {"repaired": 1, "left alone": 1}}
+    assert summary == {"summary": {"repaired": 1, "left alone": 2}}
     assert (root / "bucket" / ".s3gate%f+twice").exists()
 
 
@@ -113,7 +117,7 @@ def test_what_fails_is_said(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("s3daemon.store.posix.durable.Disk.unlink", refuse)
-    assert main(["repair", str(root), "--apply", "--json"]) == 1
+    assert main(["repair", str(root), "--apply", "--older", "0", "--json"]) == 1
     (hidden,) = (one for one in lines(capsys)[:-1] if one["kind"] == "hidden-form")
     assert (hidden["outcome"], hidden["error"]) == ("failed", "Read-only file system")
 

@@ -31,7 +31,6 @@ from s3daemon.store.posix.sidecars import is_sidecar
 from s3daemon.store.posix.volume import Bucket
 
 _OPEN = READ | os.O_NOFOLLOW
-_CONTENT_OF_FOLDER = names.file_name(b"")
 
 
 @attrs.frozen
@@ -95,7 +94,7 @@ def _check_open_file(round_: Round, entry: Entry, fd: int) -> None:
         return
     round_.totals.objects += 1
     _check_record(round_, entry, record, metadata.stamp(st))
-    if entry.escaped:
+    if entry.escaped and round_.is_old(st):
         _check_form(round_, entry, metadata.stamp(st))
     if max(st.st_mtime_ns, st.st_ctime_ns) >= round_.scope.since_ns:
         _check_content(round_, entry, fd, st, record)
@@ -122,7 +121,10 @@ def has_spill(record: Record) -> bool:
 
 
 def _check_form(round_: Round, entry: Entry, seen: tuple[int, int, int]) -> None:
-    """Whether another form of the key takes precedence over this one."""
+    """Whether another form of the key takes precedence over this one.
+
+    For a moment that is so whenever a key changes its form.
+    """
     winner = winner_of(entry.bucket.fd, (*entry.above, entry.segment or b""))
     if winner is not None and winner != entry.place:
         shown = b"/".join(winner).decode("utf-8", "replace")
@@ -215,16 +217,12 @@ def check_directory(round_: Round, entry: Entry, fd: int, empty: bool) -> None:
     try:
         record = round_.volume.metadata.load(fd, bucket.home)
         st = os.fstat(fd)
-        folder_file = record.put_ns is not None and has_content(fd)
     except OSError as exc:
         round_.failed(exc, bucket, place, key)
         return
     if not st.st_nlink:
         return
     _check_record(round_, attrs.evolve(entry, segment=(entry.segment or b"") + b"/"), record, None)
-    if folder_file:
-        what = "its record says that it is an object, but readers find the file in it"
-        round_.found(HIDDEN, bucket, place, key, what)
     ours = record.implicit or (record == metadata.EMPTY and place[-1].startswith(names.ESCAPE))
     if empty and ours and record.put_ns is None and record.bucket is None and round_.is_old(st):
         what = "it was made for an object that did not come"
@@ -256,11 +254,3 @@ def _named(round_: Round, bucket: Bucket, place: Place, record: Record) -> bytes
     what = "its record does not say of which name this is the digest, so that no key leads to it"
     round_.found(BAD_NAME, bucket, place, None, what)
     return None
-
-
-def has_content(fd: int) -> bool:
-    """Whether a directory holds the content of its own key, ``name/``."""
-    try:
-        return stat.S_ISREG(os.stat(_CONTENT_OF_FOLDER, dir_fd=fd, follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        return False

@@ -44,6 +44,7 @@ STALE_STAMP = Kind("stale-stamp", "inconsistent", "write the stamp anew")
 HIDDEN = Kind("hidden-form", "inconsistent", "remove the form that nobody sees")
 
 ORPHAN_SPILL = Kind("orphan-spill", "leftover", "remove it")
+ORPHAN_SIDECAR = Kind("orphan-sidecar", "leftover", "remove it")
 STAGED = Kind("staged", "leftover", "remove it")
 TRASH = Kind("trash", "leftover", "remove it")
 GONE_UPLOAD = Kind("gone-upload", "leftover", "remove it")
@@ -61,7 +62,7 @@ STRANGE = Kind("strange-entry", "note")
 KINDS = (
     *(CONTENT, UNREADABLE, DAMAGED_RECORD, DAMAGED_BUCKET, LOST_SPILL, BAD_NAME),
     *(DAMAGED_UPLOAD, LOST_PART, PART_CONTENT, STALE_STAMP, HIDDEN),
-    *(ORPHAN_SPILL, STAGED, TRASH, GONE_UPLOAD, STATELESS_UPLOAD, FINISHED_UPLOAD),
+    *(ORPHAN_SPILL, ORPHAN_SIDECAR, STAGED, TRASH, GONE_UPLOAD, STATELESS_UPLOAD, FINISHED_UPLOAD),
     *(ABANDONED_SEAL, ORPHAN_CONTENT, STALE_POINTER, EMPTY_DIRECTORY, LATER_RECORD, STRANGE),
 )
 

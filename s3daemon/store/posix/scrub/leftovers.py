@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from s3daemon.store.posix import private
+from s3daemon.store.posix import orphans, private
 from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.paths import Place
-from s3daemon.store.posix.scrub.findings import ORPHAN_SPILL, STAGED, STRANGE, TRASH, Kind
+from s3daemon.store.posix.scrub.findings import (
+    ORPHAN_SIDECAR,
+    ORPHAN_SPILL,
+    STAGED,
+    STRANGE,
+    TRASH,
+    Kind,
+)
 from s3daemon.store.posix.scrub.pacing import ENTRY
 from s3daemon.store.posix.scrub.round import Round, names_in
+from s3daemon.store.posix.sidecars import path_of
 from s3daemon.store.posix.spills import SPILL_NAME, STEP, search
 from s3daemon.store.posix.volume import Bucket
 
+_RECORDS = private.RECORDS.rpartition(b"/")[2]
 #: What may be there, beneath the root and in a bucket.
-_OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor", b"meta"))
-_OF_BUCKET = frozenset((b"staging", b"spill", b"meta"))
+_OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor", _RECORDS))
+_OF_BUCKET = frozenset((b"staging", b"spill", _RECORDS))
 
 
 def scrub_root(round_: Round) -> None:
@@ -29,6 +38,7 @@ def scrub_root(round_: Round) -> None:
             _look(round_, None, home, place, STAGED, "who tried the file system has died")
         elif name not in _OF_ROOT:
             round_.found(STRANGE, None, place, None, "the gateway has not made it")
+    _scrub_sidecars(round_, None, home)
 
 
 def scrub_bucket(round_: Round, bucket: Bucket) -> None:
@@ -38,6 +48,7 @@ def scrub_bucket(round_: Round, bucket: Bucket) -> None:
     for name, place in _names(round_, bucket, bucket.fd, PRIVATE_DIR):
         if name not in _OF_BUCKET:
             round_.found(STRANGE, bucket, place, None, "the gateway has not made it")
+    _scrub_sidecars(round_, bucket, bucket.fd)
     try:
         _scrub_spills(round_, bucket)
     except OSError as exc:
@@ -56,19 +67,35 @@ def _scrub_spills(round_: Round, bucket: Bucket) -> None:
         else:
             round_.found(STRANGE, bucket, place, None, "the gateway has not made it")
 
-    def go_on() -> bool:
-        round_.pacer.spend(ENTRY * STEP)
-        return False
-
     for _ in range(2):
         # Other programs may move an object about just when it is looked for.
         if not old:
             return
-        found = search(bucket, frozenset(old), go_on)
+        found = search(bucket, frozenset(old), lambda: _go_on(round_))
         old.difference_update(found or ())
     for name in sorted(old):
         place = (*_place(private.SPILL), name)
         round_.found(ORPHAN_SPILL, bucket, place, None, "no record names it")
+
+
+def _scrub_sidecars(round_: Round, bucket: Bucket | None, base: int) -> None:
+    """Look for sidecars that are nobody's: among all entries beneath the base, and twice."""
+    try:
+        if _RECORDS not in names_in(PRIVATE_DIR, base):
+            return
+        found = orphans.find(base, round_.scope.before_ns, lambda: _go_on(round_))
+    except OSError as exc:
+        round_.failed(exc, bucket, _place(private.RECORDS))
+        return
+    for name in found or ():
+        place = _place(path_of(name))
+        round_.found(ORPHAN_SIDECAR, bucket, place, None, "its file or directory is gone")
+
+
+def _go_on(round_: Round) -> bool:
+    """Wait for the turn of some entries.  :raises Stopped: see :class:`Pacer`."""
+    round_.pacer.spend(ENTRY * STEP)
+    return False
 
 
 def _list(

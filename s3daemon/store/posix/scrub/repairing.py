@@ -32,7 +32,7 @@ from s3daemon.store.posix.paths import DIRECTORY, NOTHING_THERE, READ, Place, op
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import recorded
 from s3daemon.store.posix.scrub import findings
-from s3daemon.store.posix.scrub.entries import has_content, has_spill, winner_of
+from s3daemon.store.posix.scrub.entries import has_spill, winner_of
 from s3daemon.store.posix.scrub.findings import Finding, Kind
 from s3daemon.store.posix.upload_names import SEALED, STATE
 from s3daemon.store.posix.upload_state import UploadDir, open_upload
@@ -74,6 +74,7 @@ class Repairer:
             findings.LOST_SPILL: self._drop_spill,
             findings.HIDDEN: self._remove_hidden,
             findings.ORPHAN_SPILL: self._remove_file,
+            findings.ORPHAN_SIDECAR: self._remove_file,
             findings.STAGED: self._remove_tree,
             findings.GONE_UPLOAD: self._remove_tree,
             findings.STATELESS_UPLOAD: self._remove_upload,
@@ -168,8 +169,6 @@ class Repairer:
         place = finding.place
         segments = names.segments(finding.key or "")
         with self._alone(bucket, segments):
-            if finding.seen is None:
-                return self._clear_folder(bucket, place)
             parent = _open(bucket, place[:-1], DIRECTORY)
             if parent is None:
                 return "gone"
@@ -185,24 +184,6 @@ class Repairer:
                 os.close(parent)
         pruning.prune(self._volume, bucket, place[:-1])
         return "repaired"
-
-    def _clear_folder(self, bucket: Bucket, place: Place) -> Outcome:
-        """Make a directory no object any more, as a file in it is one."""
-        fd = _open(bucket, place, _NAMED)
-        if fd is None:
-            return "gone"
-        try:
-            if locks.lock(fd) is False:
-                return "busy"
-            record = self._volume.metadata.load(fd, bucket.home)
-            if record.put_ns is None or not has_content(fd):
-                return "gone"
-            kept = metadata.on_directory(metadata.EMPTY, record)
-            self._volume.metadata.save(bucket.disk, fd, bucket.home, kept, record)
-            bucket.disk.fsync(fd)
-            return "repaired"
-        finally:
-            os.close(fd)
 
     def _alone(self, bucket: Bucket, segments: Place) -> Held | nullcontext[None]:
         if not self._volume.locks:

@@ -132,10 +132,6 @@ def two_directories(root: Path) -> None:
     (root / "bucket" / ".s3gate%d+within" / "k").write_bytes(b"old")
 
 
-def two_folders(root: Path) -> None:
-    (root / "bucket" / "folder" / ".s3gate%f+").write_bytes(b"new")
-
-
 def bad_escape(root: Path) -> None:
     (root / "bucket" / ".s3gate%x+plain").touch()
 
@@ -265,7 +261,6 @@ DAMAGE: list[tuple[Damage, str]] = [
     (touch, "stale-stamp"),
     (two_files, "hidden-form"),
     (two_directories, "hidden-form"),
-    (two_folders, "hidden-form"),
     (bad_escape, "bad-name"),
     (escape_of_the_other_kind, "bad-name"),
     (digest_of_nothing, "bad-name"),

@@ -76,7 +76,7 @@ def test_nothing_is_wrong(filled: Path) -> None:
 def test_a_root_without_the_directory_of_sidecars_can_be_looked_at(filled: Path) -> None:
     for bucket in ("bucket", "other"):
         (filled / bucket).rename(filled.parent / bucket)
-    os.rename(filled / ".s3gate" / "meta", filled.parent / "meta")
+    os.rename(filled / ".s3gate" / "records", filled.parent / "records")
     assert scrubbed(filled)[0] == []
 
 
@@ -110,3 +110,13 @@ def test_a_stale_stamp_is_written_anew(filled: Path) -> None:
     assert repair(filled) == ["repaired"]
     assert scrubbed(filled)[0] == []
     assert etag_of(filled, "plain") == md5(b"hello")
+
+
+def test_a_sidecar_that_is_nobodys_is_removed(filled: Path) -> None:
+    sidecar = sidecar_of(filled, filled / "bucket" / "plain")
+    (filled / "bucket" / "plain").unlink()
+    assert scrubbed(filled, before_ns=1)[0] == []
+    assert kinds(scrubbed(filled)[0]) == ["orphan-sidecar"]
+    assert repair(filled) == ["repaired"]
+    assert not sidecar.exists()
+    assert scrubbed(filled)[0] == []
