@@ -72,8 +72,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    """A pool of its own."""
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A pool of its own, and one sync of a directory at a time."""
+    monkeypatch.setattr(syncing, "_AT_ONCE", 1)
     with ThreadPoolExecutor(16) as pool:
         yield Scene(pool)
 
@@ -98,7 +99,7 @@ def test_one_alone(scene: Scene, fds: list[int]) -> None:
         scene.ends()
         assert done(first) == [None]
     assert scene.synced == [fds[0], fds[0]]
-    assert not scene.syncs._rounds
+    assert not scene.syncs._directories
 
 
 def test_who_comes_meanwhile_waits_for_the_next_one(scene: Scene, fds: list[int]) -> None:
@@ -118,7 +119,61 @@ def test_who_comes_meanwhile_waits_for_the_next_one(scene: Scene, fds: list[int]
     assert done(third) == [None]
     assert scene.synced == [fds[0], fds[1], fds[0]]
     assert scene.syncs.failed == 0
-    assert not scene.syncs._rounds
+    assert not scene.syncs._directories
+
+
+def test_some_run_at_once(scene: Scene, fds: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syncing, "_AT_ONCE", 2)
+    first, second = scene.begins(fds[0]), scene.begins(fds[1])
+    third, fourth = scene.waits(fds[2]), scene.waits(fds[3])
+    scene.ends()
+    scene.has_begun()
+    scene.ends()
+    scene.ends()
+    assert done(first, second, third, fourth) == [None] * 4
+    assert scene.synced == fds[:3]
+    assert not scene.syncs._directories
+
+
+def test_one_of_those_that_run_fails(
+    scene: Scene, fds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that run are told by the kernel, those that wait are not."""
+    monkeypatch.setattr(syncing, "_AT_ONCE", 2)
+    first, second = scene.begins(fds[0]), scene.begins(fds[1])
+    third, fourth = scene.waits(fds[2]), scene.waits(fds[3])
+    scene.ends(OSError(errno.EIO, "broken"))
+    errors = done(third, fourth)
+    assert [error.errno for error in errors] == [errno.EIO] * 2
+    scene.ends()
+    assert sorted(map(str, done(first, second))) == ["None", "[Errno 5] broken"]
+    assert scene.synced == fds[:2]
+    assert not scene.syncs._directories
+
+
+def test_a_failure_between_a_turn_and_the_sync(
+    scene: Scene, fds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sync ends well and lets the waiting round begin; another fails before it has."""
+    monkeypatch.setattr(syncing, "_AT_ONCE", 2)
+    first, second = scene.begins(fds[0]), scene.begins(fds[1])
+    begin, ended = scene.syncs._begin, Event()
+
+    def late(*args: Any) -> None:
+        scene.ends(OSError(errno.EIO, "broken"))
+        assert ended.wait(PATIENCE)
+        begin(*args)
+
+    monkeypatch.setattr(scene.syncs, "_begin", late)
+    second.add_done_callback(lambda _: first.done() and ended.set())
+    first.add_done_callback(lambda _: second.done() and ended.set())
+    third = scene.waits(fds[2])
+    scene.ends()
+    [error] = done(third)
+    assert error.errno == errno.EIO
+    assert sorted(map(str, done(first, second))) == ["None", "[Errno 5] broken"]
+    assert scene.synced == fds[:2]
+    assert not scene.syncs._directories
 
 
 def test_directories_do_not_wait_for_each_other(
@@ -143,7 +198,7 @@ def test_a_failure_is_everybodys_who_had_changed_something(scene: Scene, fds: li
     # It was one sync, and it was not tried again.
     assert scene.synced == [fds[0]]
     assert scene.syncs.failed == 1
-    assert not scene.syncs._rounds
+    assert not scene.syncs._directories
 
 
 def test_nothing_is_shared_after_a_failure(scene: Scene, fds: list[int]) -> None:
@@ -216,5 +271,5 @@ def test_threads_and_a_real_directory(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(change, range(400)))
     assert counts[0] <= 400
-    assert not syncs._rounds
+    assert not syncs._directories
     os.close(fd)
