@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from s3daemon.store.posix import expiring, probed, syscalls, upload_state
+from s3daemon.store.posix import expiring, probed, sidecars, syscalls, upload_state
 from s3daemon.store.posix.syscalls import XattrReader
 
 #: No error: the call does only a part of what it was asked for.
@@ -54,6 +54,8 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "copy_range": (SHORT, *_ROOM, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EROFS),
     "setxattr": (*_ROOM, errno.EIO, errno.EROFS, errno.EPERM, errno.EACCES, errno.ESTALE),
     "utime": (errno.EIO, errno.EROFS, errno.EPERM),
+    "chmod": (errno.EIO, errno.EROFS, errno.EPERM, errno.ESTALE),
+    "handle": (errno.EIO, errno.ESTALE, errno.ENOMEM),
     "fsync": (errno.EIO, *_ROOM, errno.EROFS, errno.ESTALE),
     "mkdir": (*_ANY, *_NAMES),
     "link": (*_ANY, *_NAMES),
@@ -67,12 +69,12 @@ ERRORS: dict[str, tuple[int, ...]] = {
 #: Calls that change something, so that a disk that takes nothing refuses them ...
 CHANGES = frozenset(
     {
-        *("create", "write", "truncate", "punch", "copy_range", "setxattr", "utime"),
+        *("create", "write", "truncate", "punch", "copy_range", "setxattr", "utime", "chmod"),
         *("mkdir", "link", "rename", "unlink", "rmdir"),
     }
 )
 #: ... and those that need room.
-GROWS = CHANGES - {"truncate", "punch", "unlink", "rmdir", "utime"}
+GROWS = CHANGES - {"truncate", "punch", "unlink", "rmdir", "utime", "chmod"}
 
 
 @attrs.define
@@ -125,6 +127,8 @@ class Kernel:
         if fault is None:
             return False
         if number == fault.number or (fault.fired and name in fault.kinds):
+            if fault.code == SHORT and SHORT not in ERRORS[name]:
+                return False  # caches know more by now, and the number is another call's
             if not fault.fired:
                 fault.fired, fault.at = name, _lines()
             if fault.code == SHORT:
@@ -258,6 +262,7 @@ _OS = {
     "ftruncate": "truncate",
     "copy_file_range": "copy_range",
     "utime": "utime",
+    "fchmod": "chmod",
     "fsync": "fsync",
     "mkdir": "mkdir",
     "link": "link",
@@ -285,6 +290,7 @@ def installed() -> Iterator[Kernel]:
             patch(owner, name, kernel.around(kind, getattr(owner, name)))
     patch(os, "close", kernel.close)
     patch(os, "scandir", kernel.scandir)
+    patch(sidecars, "handle_of", kernel.around("handle", sidecars.handle_of))
     patch(XattrReader, "read", kernel.around("getxattr", XattrReader.read))
     for module in (expiring, probed, upload_state):
         patch(module, "open", kernel.open_file)

@@ -19,7 +19,7 @@ from s3daemon.store.interfaces import BucketInfo, ListQuery, NoSuchBucket, Objec
 from s3daemon.store.posix import lock_kinds
 from s3daemon.store.posix.orphans import Orphans
 from s3daemon.store.posix.probe import probe
-from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.probed import SIDECAR, Probe
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.store import PosixStore
 from tests.faults.scenarios import OWNER, Found, Scenario
@@ -63,16 +63,19 @@ State = tuple[dict[str, BucketInfo], dict[str, tuple[ObjectInfo, bytes]], dict[s
 class Stage:
     """Makes stores.
 
-    :param lesser: without unnamed files and renames that replace nothing, and with flock(2).
+    :param kind: ``least``: without unnamed files and renames that replace nothing, and with
+        flock(2); ``sidecars``: without extended attributes; ``best``: with all there is.
     """
 
-    def __init__(self, path: Path, lesser: bool) -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         self._path = path
         self._count = 0
         self.root = path / "probe"
         self.root.mkdir(parents=True)
         known = attrs.evolve(probe(self.root), xattr_bytes=600)
-        if lesser:
+        if kind == "sidecars":
+            known = attrs.evolve(known, metadata=SIDECAR, xattr_bytes=0)
+        if kind == "least":
             known = attrs.evolve(known, tmpfile=False, noreplace=False, locks=lock_kinds.FLOCK)
         self.probe: Probe = known
         self.found = Found()
@@ -108,7 +111,7 @@ class Stage:
             fd = os.open(path, os.O_RDONLY)
             spill = store._volume.metadata.load(fd, store._volume.fd).spill
             os.close(fd)
-            used.add(f".s3gate/spill/{spill}")
+            used.add(f"/{spill}")
         return {
             name
             for name in tree(self.root)

@@ -136,18 +136,18 @@ def test_every_action_has_a_scenario() -> None:
 
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])
-on_both = pytest.mark.parametrize("lesser", [False, True], ids=["best", "least"])
+on_all = pytest.mark.parametrize("kind", ["best", "least", "sidecars"])
 
 
 @pytest.fixture
-def stage(lesser: bool, tmp_path: Path) -> Iterator[Stage]:
+def stage(kind: str, tmp_path: Path) -> Iterator[Stage]:
     """A place for stores."""
-    one = Stage(tmp_path / "stage", lesser)
+    one = Stage(tmp_path / "stage", kind)
     yield one
     one.clear()
 
 
-@pytest.mark.parametrize("lesser", [False], ids=["best"])
+@pytest.mark.parametrize("kind", ["best", "sidecars"])
 @every_scenario
 def test_a_sample(machine: Kernel, stage: Stage, scenario: Scenario) -> None:
     """Each call once, with one error after the other; some of what lasts."""
@@ -163,7 +163,7 @@ def test_a_sample(machine: Kernel, stage: Stage, scenario: Scenario) -> None:
 
 
 @pytest.mark.faults
-@on_both
+@on_all
 @every_scenario
 def test_each_call_fails_once(machine: Kernel, stage: Stage, scenario: Scenario) -> None:
     trial = Trial(machine, stage, scenario)
@@ -173,11 +173,13 @@ def test_each_call_fails_once(machine: Kernel, stage: Stage, scenario: Scenario)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("kind", LASTING)
-@on_both
+@pytest.mark.parametrize("lasting", LASTING)
+@on_all
 @every_scenario
-def test_it_goes_on_failing(machine: Kernel, stage: Stage, scenario: Scenario, kind: str) -> None:
-    error, kinds = LASTING[kind]
+def test_it_goes_on_failing(
+    machine: Kernel, stage: Stage, scenario: Scenario, lasting: str
+) -> None:
+    error, kinds = LASTING[lasting]
     trial = Trial(machine, stage, scenario)
     for number, name in enumerate(trial.calls):
         if name in kinds:

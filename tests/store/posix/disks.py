@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,11 +142,11 @@ def tree(top: Path) -> set[str]:
     for path, directories, files in os.walk(top):
         for name in directories + files:
             found.add(os.path.relpath(os.path.join(path, name), top))
-    own = {"", "/staging", "/spill", "/trash", "/locks", "/locks/00", "/probe.json"}
+    own = re.compile(r"|/staging|/spill|/trash|/locks(/00)?|/probe\.json|/records(/[0-9a-f]{2})?")
     return {
         name
         for name in found
-        if not (".s3gate" in name and name[name.index(".s3gate") + len(".s3gate") :] in own)
+        if not (".s3gate" in name and own.fullmatch(name[name.index(".s3gate") + len(".s3gate") :]))
     }
 
 
