@@ -14,11 +14,7 @@ import attrs
 import pytest
 
 from s3daemon.store.posix import PosixStore
-
-ENGINES = ("cephfs", "glusterfs", "juicefs")
-
-_SCRIPTS = Path(__file__).parent
-_MISSING = 77
+from tests.filesystems.mounting import ENGINES, mounted
 
 
 @attrs.frozen
@@ -36,19 +32,8 @@ def mounts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Path]]:
     """The two mounts of an engine's volume."""
-    engine = request.param
-    script = str(_SCRIPTS / f"{engine}.sh")
-    folder = tmp_path_factory.mktemp(engine)
-    made = subprocess.run(
-        [script, "up", str(folder)], check=False, capture_output=True, text=True, timeout=120
-    )
-    try:
-        if made.returncode == _MISSING:
-            pytest.skip(made.stderr.strip())
-        assert made.returncode == 0, made.stderr
-        yield folder / "a", folder / "b"
-    finally:
-        subprocess.run([script, "down", str(folder)], check=False, timeout=120)
+    with mounted(request.param, tmp_path_factory.mktemp(request.param)) as here:
+        yield here.path, here.folder / "b"
 
 
 @pytest.fixture
