@@ -32,7 +32,7 @@ def test_the_contract(
             "2",
             f"--basetemp={here.path / 'roots'}",
             "-k",
-            f"not memory and {_TOO_MANY}",
+            _CHOSEN,
         ]
         command += ["--timeout", "600"]
         command += [str(path.relative_to(_ROOT)) for path in _contract()]
