@@ -78,7 +78,7 @@ test-crash: dev
 	$(BIN)/pytest -q -n $(JOBS) -m crash tests/crash
 
 test-filesystems: dev
-	$(BIN)/pytest -q -m filesystems tests/filesystems
+	$(BIN)/pytest -q -m filesystems --log-cli-level=INFO tests/filesystems
 
 # For each target.
 SECONDS ?= 60
