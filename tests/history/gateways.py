@@ -80,6 +80,15 @@ class Gateway:
                 os.killpg(self._process.pid, how)
             self._process.wait()
             self._process = None
+            while self._listens():  # workers that are not gone yet
+                time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        except (ConnectionRefusedError, ConnectionResetError):
+            return False
+        return True
 
 
 class HttpConnection:
