@@ -150,10 +150,13 @@ class Request(server.Request):
         descriptor: int,
         offset: int,
         length: int,
+        produce: Produce,
         pace: Pace | None = None,
     ) -> bool:
         """Send ``length`` bytes of an open file from ``offset``, and finish; True when all is out.
 
+        :param produce: as of :meth:`answer_pieces`, for what does not leave by sendfile(2), the
+            last bytes among it; fails when the file is not what it was.
         :param pace: called with each number of bytes sent; more go when its Deferred fires.
 
         The descriptor stays the caller's.  It must stay open, whatever happens, until this is
@@ -165,7 +168,7 @@ class Request(server.Request):
         """
 
         async def send(sender: Sender) -> None:
-            await sender.file(descriptor, offset, length)
+            await sender.file(descriptor, offset, length, produce)
 
         return await self._answer_by(status, fields, length, send, pace)
 

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 
+from twisted.internet.defer import Deferred, succeed
+
 from s3daemon.actions.base import Answer, Slice
 from s3daemon.http.request import Request
-from s3daemon.http.sendfile import Pace
+from s3daemon.http.sendfile import BodyCutShort, Pace
+from s3daemon.store.interfaces import IReader, StorageError, WouldBlock
 from s3daemon.streams.pool import IPool
 from s3daemon.wire import error_document
 from s3daemon.wire.errors import S3Error
@@ -55,21 +58,33 @@ async def _send_slice(
     pool: IPool,
     pace: Pace | None,
 ) -> None:
-    reader = body.reader
+    reader = body.reader.patient()
+
+    def produce(offset: int, size: int) -> Deferred[bytes]:
+        offset += body.offset
+        try:
+            return succeed(reader.read_at_once(offset, size))
+        except WouldBlock:
+            return pool.run(_read, reader, offset, size)
+
     try:
         descriptor = reader.fileno()
-        if descriptor is not None:
-            await request.answer_file(status, fields, descriptor, body.offset, body.length, pace)
-        else:
-            await request.answer_pieces(
-                status,
-                fields,
-                lambda offset, size: pool.run(reader.read, body.offset + offset, size),
-                body.length,
-                pace,
+        if descriptor is not None and reader.is_quiet():
+            await request.answer_file(
+                status, fields, descriptor, body.offset, body.length, produce, pace
             )
+        else:
+            await request.answer_pieces(status, fields, produce, body.length, pace)
     finally:
         reader.close()
+
+
+def _read(reader: IReader, offset: int, size: int) -> bytes:
+    """:raises BodyCutShort: the object is another by now, or cannot be read."""
+    try:
+        return reader.read(offset, size)
+    except StorageError as error:
+        raise BodyCutShort(str(error)) from error
 
 
 def error_answer(

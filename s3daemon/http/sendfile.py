@@ -3,6 +3,10 @@
 A file goes out by sendfile(2) from the reactor, as long as its bytes are in the page cache.  Where
 they are not, a pool thread reads them first: the reactor never waits for a disk, and no thread
 ever waits for a client.
+
+What sendfile(2) has taken from a file that another program writes into may be a mix.  So the last
+bytes are read, by a reader that knows whether the file still is what it was, after all others have
+gone; where it is not, the connection ends without them.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ TURN = 4 * 1024 * 1024
 PIECE = 256 * 1024
 #: Bytes that one sendfile(2) is asked for when the rate is bounded.
 PACED = 64 * 1024
+#: Bytes at the end that never go by sendfile(2).
+TAIL = 16 * 1024
 #: The page cache is asked about a byte in every so many: what the kernel reads ahead at the least.
 STRIDE = 128 * 1024
 
@@ -82,20 +88,19 @@ class Sender:
             if self._pace is not None:
                 await self._pace(len(piece))
 
-    async def file(self, descriptor: int, offset: int, length: int) -> None:
+    async def file(self, descriptor: int, offset: int, length: int, produce: Produce) -> None:
         """Send ``length`` bytes of a file from ``offset``.
 
+        :param produce: gives the same bytes, for what does not go by sendfile(2); it fails when
+            the file was written into.
         :raises BodyCutShort: the file ends before that.
         :raises ClientGone: the connection was lost.
         :raises OSError: the file cannot be read.
         """
-        if self._outlet.direct:
-            await self._by_sendfile(descriptor, offset, length)
-        left, offset = length - self.sent, offset + self.sent
-        if left:
-            await self.pieces(
-                lambda at, size: self._run_blocking(os.pread, descriptor, size, offset + at), left
-            )
+        if self._outlet.direct and length > TAIL:
+            await self._by_sendfile(descriptor, offset, length - TAIL)
+        done = self.sent
+        await self.pieces(lambda at, size: produce(done + at, size), length - done)
 
     async def _ready(self) -> None:
         if not self._outlet.ready:

@@ -120,6 +120,13 @@ class IReader(Interface):
     def fileno() -> int | None:
         """The open descriptor for sendfile(2), or None where there is none; it stays ours."""
 
+    def is_quiet() -> bool:
+        """Whether nobody has written into it lately, so that its bytes may leave by sendfile(2).
+
+        The kernel then sends what is in the file when the client's machine takes it, which may be
+        after the last :meth:`read` that has found nothing written.
+        """
+
     def read(offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer only at the end of the content.
 
@@ -127,6 +134,16 @@ class IReader(Interface):
             program has written into it.
         :raises Unavailable: the bytes cannot be read.
         """
+
+    def read_at_once(offset: int, size: int) -> bytes:
+        """The same without ever waiting.
+
+        :raises WouldBlock: they are not all in memory, or are those of another version.
+        """
+
+    def patient() -> IReader:
+        """This version for who may wait: the reader itself, unless :class:`IAtOnce` has opened it,
+        which then is of no use any more."""
 
     def close() -> None:
         """Let go.  May be called twice."""

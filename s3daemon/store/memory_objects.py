@@ -46,6 +46,18 @@ class MemoryReader:
         """See :meth:`IReader.read`."""
         return self._content[offset : offset + size]
 
+    def is_quiet(self) -> bool:
+        """See :meth:`IReader.is_quiet`."""
+        return True
+
+    def read_at_once(self, offset: int, size: int) -> bytes:
+        """See :meth:`IReader.read_at_once`."""
+        return self.read(offset, size)
+
+    def patient(self) -> IReader:
+        """See :meth:`IReader.patient`."""
+        return self
+
     def close(self) -> None:
         """See :meth:`IReader.close`."""
 

@@ -21,7 +21,7 @@ from tests.history.contents import Content, verify
 
 BUCKET = "bucket"
 _REPOSITORY = Path(__file__).parents[2]
-_AUTHORIZATION = (
+AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=alice/20260101/us-east-1/s3/aws4_request,"
     " SignedHeaders=host, Signature=00"
 )
@@ -122,7 +122,7 @@ class HttpConnection:
         if self._http is None:
             self._http = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
-            sent = {"Authorization": _AUTHORIZATION, **(headers or {})}
+            sent = {"Authorization": AUTHORIZATION, **(headers or {})}
             self._http.request(method, target + ("?" + query if query else ""), body, sent)
             answer = self._http.getresponse()
             fields = {name.lower(): value for name, value in answer.getheaders()}

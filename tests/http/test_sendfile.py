@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, fail, succeed
 
 from s3daemon.http import sendfile
 from s3daemon.http.limits import Timeouts
 from s3daemon.http.request import BodyCutShort, ClientGone
-from s3daemon.http.sendfile import fill_cache, is_cached
+from s3daemon.http.sendfile import TAIL, fill_cache, is_cached
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 SIZE = 6 * 1024 * 1024 + 123
@@ -47,6 +47,15 @@ def outcome(deferred: Deferred[Any]) -> list[Any]:
     return results
 
 
+def answer_file(request: Any, file: int, offset: int, length: int) -> Any:
+    """Sends a part of a file that nobody writes into."""
+
+    def produce(at: int, size: int) -> Deferred[bytes]:
+        return succeed(os.pread(file, size, offset + at))
+
+    return request.answer_file(200, [], file, offset, length, produce)
+
+
 def read_head(client: Any) -> bytes:
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -76,7 +85,7 @@ def test_a_range_of_a_file(
 ) -> None:
     cached[:] = says
     server, client, request = ask(serve, over_socket)
-    done = outcome(ensureDeferred(request.answer_file(200, [], file, offset, length)))
+    done = outcome(ensureDeferred(answer_file(request, file, offset, length)))
     head = read_head(client)
     assert b"\r\nContent-Length: %d\r\n" % length in head
     assert client.receive(length) == CONTENT[offset : offset + length]
@@ -92,7 +101,7 @@ def test_over_memory(serve: Any, file: int) -> None:
     client = server.connect()
     client.send(GET)
     (request,) = server.requests
-    assert outcome(ensureDeferred(request.answer_file(200, [], file, 10, 300000))) == [True]
+    assert outcome(ensureDeferred(answer_file(request, file, 10, 300000))) == [True]
     assert client.received().endswith(b"\r\n\r\n" + CONTENT[10:300010])
 
 
@@ -112,7 +121,7 @@ def test_a_cold_file_is_read_on_a_thread_and_not_before_the_client_takes_it(
         return jobs[-1][1]
 
     server.factory.run_blocking = run_blocking
-    outcome(ensureDeferred(request.answer_file(200, [], file, 0, SIZE)))
+    outcome(ensureDeferred(answer_file(request, file, 0, SIZE)))
     read_head(client)
     assert [call for call, _ in jobs] == [(fill_cache, file, 0, 1048576)]
     jobs[0][1].callback(None)
@@ -131,7 +140,7 @@ def test_others_get_their_turn(
 ) -> None:
     monkeypatch.setattr(os, "sendfile", lambda out, descriptor, offset, size: size)
     server, _, request = ask(serve, over_socket)
-    done = outcome(ensureDeferred(request.answer_file(200, [], file, 0, SIZE)))
+    done = outcome(ensureDeferred(answer_file(request, file, 0, SIZE)))
     assert done == []
     server.clock.advance(0)
     assert done == [True]
@@ -143,10 +152,33 @@ def test_a_file_that_turns_out_shorter_cuts_the_connection(
     for says in (True, None):
         cached[:] = [says]
         server, _, request = ask(serve, over_socket)
-        done = outcome(ensureDeferred(request.answer_file(200, [], file, SIZE - 100, 200)))
+        done = outcome(ensureDeferred(answer_file(request, file, SIZE - 100, TAIL + 200)))
         assert (done, request.sentLength) == ([BodyCutShort], 100)
         server.clock.advance(0)
         assert server.factory.connections == 0
+
+
+@pytest.mark.parametrize("length", [SIZE, TAIL, 5])
+def test_a_file_that_was_written_into_is_never_whole(
+    serve: Any, over_socket: Callable[[Any], Any], file: int, cached: list[bool | None], length: int
+) -> None:
+    """The last bytes are asked for when all others have gone, and that tells."""
+    server, client, request = ask(serve, over_socket)
+    asked: list[tuple[int, int]] = []
+
+    def produce(*piece: int) -> Deferred[bytes]:
+        asked.append(piece)
+        return fail(BodyCutShort("another program"))
+
+    done = outcome(ensureDeferred(request.answer_file(200, [], file, 0, length, produce)))
+    assert b"\r\nContent-Length: %d\r\n" % length in read_head(client)
+    before = max(length - TAIL, 0)
+    assert client.receive(before) == CONTENT[:before]
+    server.clock.advance(0)
+    assert asked == [(before, length - before)]
+    assert (done, request.sentLength) == ([BodyCutShort], before)
+    client.write()
+    assert client.socket.recv(1) == b""
 
 
 @pytest.mark.parametrize(
@@ -172,18 +204,18 @@ def test_what_sendfile_says(
 
     monkeypatch.setattr(os, "sendfile", failing)
     _, client, request = ask(serve, over_socket)
-    done = outcome(ensureDeferred(request.answer_file(200, [], file, 0, 100)))
+    done = outcome(ensureDeferred(answer_file(request, file, 0, TAIL + 100)))
     assert done == [expected]
     if expected is True:
         assert read_head(client)
-        assert client.receive(100) == CONTENT[:100]
+        assert client.receive(TAIL + 100) == CONTENT[: TAIL + 100]
 
 
 def test_a_client_that_stalls_is_cut(
     serve: Any, over_socket: Callable[[Any], Any], file: int, cached: list[bool | None]
 ) -> None:
     server, client, request = ask(serve, over_socket, timeouts=Timeouts(write=5))
-    done = outcome(ensureDeferred(request.answer_file(200, [], file, 0, SIZE)))
+    done = outcome(ensureDeferred(answer_file(request, file, 0, SIZE)))
     server.after(4)
     client.receive(1048576)
     server.after(4)
@@ -197,7 +229,7 @@ def test_a_client_that_vanishes(
     serve: Any, over_socket: Callable[[Any], Any], file: int, cached: list[bool | None]
 ) -> None:
     server, client, request = ask(serve, over_socket)
-    done = outcome(ensureDeferred(request.answer_file(200, [], file, 0, SIZE)))
+    done = outcome(ensureDeferred(answer_file(request, file, 0, SIZE)))
     client.socket.close()  # with unread bytes: a reset
     client.read()
     client.write()

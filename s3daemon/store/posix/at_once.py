@@ -29,7 +29,7 @@ from s3daemon.store.posix import syscalls
 from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.objects import PosixObjects
 from s3daemon.store.posix.paths import READ, bucket_place, is_plain
-from s3daemon.store.posix.reader import PosixReader, was_rewritten
+from s3daemon.store.posix.reader import PosixReader
 from s3daemon.store.posix.volume import Volume
 
 _KNOWN = syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS | syscalls.RESOLVE_CACHED
@@ -96,17 +96,12 @@ class AtOnceReader(PosixReader):
 
     def read(self, offset: int, size: int) -> bytes:
         """See :meth:`IReader.read`.  :raises WouldBlock:"""
-        size = min(size, self.info.size - offset)
-        if size <= 0:
-            return b""
-        buffer = bytearray(size)
-        try:
-            count = os.preadv(self._fd, [buffer], offset, os.RWF_NOWAIT)
-        except OSError:
-            raise WouldBlock from None
-        if count != size or was_rewritten(self.info, os.fstat(self._fd)):
-            raise WouldBlock
-        return bytes(buffer)
+        return self.read_at_once(offset, size)
+
+    def patient(self) -> IReader:
+        """See :meth:`IReader.patient`."""
+        fd, self._fd = self._fd, -1
+        return PosixReader(self.info, fd)
 
 
 @implementer(IAtOnce)
