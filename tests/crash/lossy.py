@@ -187,7 +187,7 @@ class Crashes:
             os.close(fd)
         owners = {name.encode(): node for node, name in self._log.sidecars.items()}
         for path in sidecars:
-            node = owners[os.path.basename(path)]
+            node = owners.get(os.path.basename(path), -1)  # what it was of may be long gone
             if node in made:
                 self._rename(os.fsencode(root) + path, os.fsencode(root), node, made[node])
 
