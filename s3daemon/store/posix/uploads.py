@@ -42,6 +42,7 @@ from s3daemon.store.posix.pointers import point_to
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.upload_names import is_upload_id, path_of
 from s3daemon.store.posix.upload_state import find_upload, open_upload, write_state
+from s3daemon.store.posix.upload_states import UploadStates
 from s3daemon.store.posix.volume import Bucket, Volume
 
 #: How often the directory of uploads may vanish while an upload is begun.
@@ -55,6 +56,7 @@ class PosixUploads:
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
         self._hollow = Hollow()
+        self._states = UploadStates()
         self._spills = Spills(volume.disk)
         self._orphans = Orphans(volume.disk)
 
@@ -139,9 +141,10 @@ class PosixUploads:
         with self._volume.bucket(bucket) as at:
             for upload_id in _upload_ids(at):
                 # Gone since, or somebody else's business: not in the list, whatever it is.
-                with suppress(NoSuchUpload, Corrupt), open_upload(at, upload_id) as upload:
-                    if not upload.was_published():
-                        found.append(upload.info())
+                with suppress(NoSuchUpload, Corrupt):
+                    info = self._states.of(at, upload_id)
+                    if info is not None:
+                        found.append(info)
         return list_uploads(found, query)
 
     @facts
