@@ -11,7 +11,10 @@ from tests.store import tools
 
 
 class Hands(Protocol):
-    """One connection.  What returns was acknowledged; whatever is raised was not."""
+    """One connection.  What returns was acknowledged; whatever is raised was not.
+
+    All raise :class:`NotDone`.
+    """
 
     def create_bucket(self, bucket: str) -> None: ...
 
@@ -44,6 +47,10 @@ class Hands(Protocol):
     def abort(self, bucket: str, key: str, upload: str) -> None: ...
 
 
+class NotDone(Exception):
+    """It was refused for now; nothing was changed, and it may be tried again."""
+
+
 class StoreHands:
     """Calls a store."""
 
@@ -71,7 +78,14 @@ class StoreHands:
             writer.abort()
 
     def copy(self, bucket: str, source: str, key: str, version: Version) -> None:
-        tools.copy(self._store, (bucket, source), (bucket, key), version.attributes, OWNER)
+        reader = self._store.objects.open(bucket, source)
+        try:
+            algorithm = "SHA256" if version.sha256 else None
+            self._store.objects.copy(
+                reader, bucket, key, version.attributes, OWNER, ALWAYS, algorithm
+            )
+        finally:
+            reader.close()
 
     def delete(self, bucket: str, key: str) -> None:
         self._store.objects.delete(bucket, key)

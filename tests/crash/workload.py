@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import attrs
 
 from s3daemon.store.interfaces import ALWAYS, Condition
 from tests.crash import versions
-from tests.crash.hands import Hands
+from tests.crash.hands import Hands, NotDone
 from tests.crash.ledger import Ledger, Parts, Tags, Version, a_bucket, an_object, an_upload
 
 BUCKET = "bucket"
@@ -41,18 +43,25 @@ class Client:
     :param number: tells it from the others.
     :param hands: how it does it.
     :param ledger: where it says so.  What that knows of the client's keys is where it goes on.
+    :param numbers: for versions; none comes twice in all of the run.
     """
 
-    def __init__(self, number: int, rng: random.Random, hands: Hands, ledger: Ledger) -> None:
-        self._number = number
+    def __init__(
+        self,
+        number: int,
+        rng: random.Random,
+        hands: Hands,
+        ledger: Ledger,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
         self._rng = rng
         self._hands = hands
         self._ledger = ledger
-        self._made = 0
+        self._numbers = itertools.count(number * 1_000_000) if numbers is None else numbers
         self._keys = keys_of(number)
 
-    def work(self, count: int) -> None:
-        """Do so many things."""
+    def work(self, count: int, until: Callable[[], bool] = lambda: False) -> None:
+        """Do so many things, or fewer."""
         doing: list[tuple[Callable[[], None], int]] = [
             (self._put, 10),
             (self._delete, 4),
@@ -65,11 +74,13 @@ class Client:
         ]
         acts, weights = zip(*doing, strict=True)
         for _ in range(count):
-            self._rng.choices(acts, weights)[0]()
+            if until():
+                return
+            with suppress(NotDone):
+                self._rng.choices(acts, weights)[0]()
 
     def _next(self) -> int:
-        self._made += 1
-        return self._number * 1_000_000 + len(self._ledger.steps) * 10 + self._made % 10
+        return next(self._numbers)
 
     def _here(self) -> dict[str, Version]:
         """What the client has put and not deleted."""
@@ -113,6 +124,7 @@ class Client:
             f"application/x-{number}",
             versions.described(number),
             versions.labelled(number),
+            here[source].sha256,
         )
         with self._ledger.step("copy", {an_object(BUCKET, key): version}):
             self._hands.copy(BUCKET, source, key, version)
