@@ -20,6 +20,7 @@ from s3daemon.actions.base import Limits
 from s3daemon.auth.users import Directory
 from s3daemon.http.factory import S3Factory
 from s3daemon.http.settings import Pools
+from s3daemon.ops import announcing
 from s3daemon.ops.listening import Listeners
 from s3daemon.service import SETTLE, Root, Storage
 from s3daemon.store.interfaces import Unavailable
@@ -94,6 +95,24 @@ def test_what_is_risky_is_said_aloud(tmp_path: Path) -> None:
     said = [formatEvent(event) for event in events if event["log_level"].name == "warn"]
     assert any("durability is relaxed: a power cut may" in text for text in said)
     assert any("auth is simple on any address" in text for text in said)
+
+
+def test_what_is_to_be_said_of_the_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> list[str]:
+        with capturedLogs() as events:
+            build(tmp_path)
+        return [formatEvent(event) for event in events if event["log_level"].name == "warn"]
+
+    tmp_path.chmod(0o777)
+    assert any("anybody on this machine" in text for text in said())
+
+    def gone(*_: object) -> None:
+        raise OSError(5, "gone")
+
+    monkeypatch.setattr(announcing, "concerns", gone)
+    assert any("cannot be looked at: [Errno 5] gone" in text for text in said())
 
 
 def test_buckets_that_are_not_strict_are_named(tmp_path: Path) -> None:

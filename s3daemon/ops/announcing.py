@@ -9,6 +9,7 @@ from s3daemon.config import Config
 from s3daemon.ops.descriptors import raise_limit
 from s3daemon.ops.live_users import LiveUsers
 from s3daemon.store.interfaces import StorageError
+from s3daemon.store.posix.concerns import concerns
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 
@@ -41,6 +42,11 @@ def announce(config: Config, found: Probe, users: LiveUsers, workers: int = 1) -
     if workers > 1:
         log.info("{workers} workers serve", workers=workers)
     log.info("the file system: {found}", found=found.describe())
+    try:
+        for concern in concerns(config.store.root, found):
+            log.warn("{concern}", concern=concern)
+    except OSError as error:
+        log.warn("the file system cannot be looked at: {error}", error=error)
     for base, shows in config.server.endpoints:
         log.info("{base} shows {shows}", base=base, shows=shows.value)
     _announce_levels(config, found, log)

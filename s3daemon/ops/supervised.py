@@ -22,7 +22,7 @@ from s3daemon.ops.signals import Signals
 from s3daemon.ops.slots import CannotChange, Plan
 from s3daemon.ops.supervisor import Supervisor
 from s3daemon.ops.watchdog import Watchdog
-from s3daemon.store.posix.probe import probe
+from s3daemon.store.posix.known import known
 from s3daemon.toml_file import SettingError
 
 
@@ -49,7 +49,7 @@ def build(
     places = [Place.of(listen, time.time) for listen in config.server.listen]
     alone = config.auth.mode == "sigv4" and not config.auth.checkers
     users = LiveUsers.read(config.auth.credentials, alone, environ)
-    found = probe(config.store.root)
+    found = known(config.store.root)
     workers = workers_of(config)
     announce(for_one_of(config, workers), found, users, workers)
 

@@ -22,6 +22,7 @@ from s3daemon.store.posix.names import MAX_NAME_BYTES
 from s3daemon.store.posix.probed import SIDECAR, XATTR, XATTR_MAX, Probe, record, recorded
 from s3daemon.store.posix.records import ATTRIBUTE
 from s3daemon.store.posix.sidecar_proof import why_not
+from s3daemon.store.posix.surroundings import surroundings_of
 from s3daemon.store.posix.trial import trial
 
 #: Without this much even the attribute that only names a spill file does not fit.
@@ -67,7 +68,7 @@ def probe(root: Path) -> Probe:
                     " free some space"
                 ) from exc
             return known
-        record(disk, root_fd, found)
+        record(disk, root_fd, found, surroundings_of(root_fd))
         with suppress(OSError):  # then they are made when they are needed
             KeyLocks(disk, root_fd, found.locks).prepare()
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import suppress
 
 import attrs
@@ -23,6 +24,10 @@ SIDECAR = "sidecar"
 
 #: What the last probe of a root found, so that it can be served when it is full.
 _RECORD = PRIVATE_DIR + b"/probe.json"
+#: In that record, beside the fields of a :class:`Probe`.
+_SURROUNDINGS = "surroundings"
+#: Seconds for which it is taken for what would be found again: servers change behind a mount.
+_GOOD_FOR = 86400.0
 
 
 @attrs.frozen
@@ -101,29 +106,49 @@ def recorded(root_fd: int) -> Probe | None:
 
     A file system that is full cannot be tried, but must be served: deleting makes room.
     """
+    return _recorded(root_fd)[0]
+
+
+def recorded_within(root_fd: int, surroundings: str) -> Probe | None:
+    """The same, if it was found in these surroundings and not long ago."""
+    known, within = _recorded(root_fd)
+    if known is None or within != surroundings:
+        return None
+    age = abs(time.time() - os.stat(_RECORD, dir_fd=root_fd, follow_symlinks=False).st_mtime)
+    return known if age < _GOOD_FOR else None
+
+
+def _recorded(root_fd: int) -> tuple[Probe | None, str]:
+    nothing = None, ""
     try:
         fd = os.open(_RECORD, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=root_fd)
     except OSError:
-        return None
+        return nothing
     with open(fd, "rb") as file:
         raw = file.read()
     try:
-        known = Probe(**json.loads(raw))
-    except (ValueError, TypeError):
-        return None
+        read = json.loads(raw)
+        surroundings = str(read.pop(_SURROUNDINGS, ""))
+        known = Probe(**read)
+    except (ValueError, TypeError, AttributeError):
+        return nothing
     facts = attrs.asdict(known)
     whole = facts.pop("locks") in ("", *KINDS) and facts.pop("metadata") in (XATTR, SIDECAR)
     whole = whole and all(isinstance(value, int) for value in facts.values())
-    return known if whole else None
+    return (known, surroundings) if whole else nothing
 
 
-def record(disk: Disk, root_fd: int, found: Probe) -> None:
-    """Remember what was found; without it only a full file system cannot be served."""
+def record(disk: Disk, root_fd: int, found: Probe, surroundings: str = "") -> None:
+    """Remember what was found; without it only a full file system cannot be served.
+
+    :param surroundings: in which it was found; see :mod:`s3daemon.store.posix.known`.
+    """
     staged = PRIVATE_DIR + b"/probe." + private.unique()
     with suppress(OSError):
         fd = disk.create(staged, root_fd)
         try:
-            disk.write(fd, [json.dumps(attrs.asdict(found)).encode()])
+            kept = {**attrs.asdict(found), _SURROUNDINGS: surroundings}
+            disk.write(fd, [json.dumps(kept).encode()])
             disk.settle(fd)
             disk.rename(staged, root_fd, _RECORD, root_fd)
         except OSError:

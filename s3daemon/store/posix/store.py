@@ -18,9 +18,9 @@ from s3daemon.store.posix.buckets import PosixBuckets
 from s3daemon.store.posix.durable import Disk, Hook
 from s3daemon.store.posix.electing import Election
 from s3daemon.store.posix.errnos import facts
+from s3daemon.store.posix.known import known as find_out
 from s3daemon.store.posix.mounts import mount_of
 from s3daemon.store.posix.objects import PosixObjects
-from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.strategies import strategies
 from s3daemon.store.posix.uploads import PosixUploads
@@ -59,7 +59,7 @@ class PosixStore:
         hooks: Sequence[Hook] = (),
         locks: bool = True,
     ) -> None:
-        self.probe = probe(root) if known is None else known
+        self.probe = find_out(root) if known is None else known
         if not locks:
             self.probe = attrs.evolve(self.probe, locks="")
         self.disk = Disk(durability, hooks)
