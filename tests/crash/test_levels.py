@@ -59,7 +59,7 @@ def test_data_tears_nothing(tmp_path: Path, scene: Scene) -> None:
 @every_scene
 def test_data_never_tears_anything(tmp_path: Path, scene: Scene) -> None:
     tried = Tried()
-    assert _torn(tmp_path, scene, range(100), 1.0, tried) == []
+    assert _torn(tmp_path, scene, range(50), 1.0, tried) == []
     tried.say("simulated power cuts, level data")
 
 

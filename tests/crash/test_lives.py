@@ -33,5 +33,5 @@ def test_some_lives(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(100, 100 + SEEDS))
 def test_lives(tmp_path: Path, seed: int, kind: str) -> None:
     tried = Tried()
-    assert _wrong(tmp_path, kind, seed, 60, 150, tried) == []
+    assert _wrong(tmp_path, kind, seed, 60, 60, tried) == []
     tried.say("lives of two gateways")

@@ -54,7 +54,7 @@ def test_some_power_cuts(tmp_path: Path, scene: Scene, kind: str) -> None:
 @every_scene
 def test_power_cuts(tmp_path: Path, scene: Scene, kind: str) -> None:
     tried = Tried()
-    assert found(tmp_path, scene, kind, range(200), 1.0, tried) == []
+    assert found(tmp_path, scene, kind, range(50), 1.0, tried) == []
     assert tried.states > 1
     tried.say(f"simulated power cuts, {kind}")
 
@@ -72,5 +72,5 @@ def test_a_sync_fails_and_then_the_power_goes(tmp_path: Path, scene: Scene) -> N
 def test_each_sync_fails_and_then_the_power_goes(tmp_path: Path, scene: Scene) -> None:
     stage, tried = Stage(tmp_path), Tried()
     every = set(range(syncs(stage, scene)))
-    assert after_failed_syncs(stage, scene, every, range(100), tried) == []
+    assert after_failed_syncs(stage, scene, every, range(30), tried) == []
     tried.say("simulated power cuts after a failed sync")
