@@ -12,7 +12,17 @@ import attrs
 from s3daemon.store.interfaces import ALWAYS, Condition
 from tests.crash import versions
 from tests.crash.hands import Hands, NotDone
-from tests.crash.ledger import Ledger, Parts, Tags, Version, a_bucket, an_object, an_upload
+from tests.crash.ledger import (
+    Ledger,
+    Parts,
+    State,
+    Subject,
+    Tags,
+    Version,
+    a_bucket,
+    an_object,
+    an_upload,
+)
 
 BUCKET = "bucket"
 
@@ -190,8 +200,26 @@ class Client:
             hands.tag_bucket(name, tags)
         with ledger.step("put", {an_object(name, "dir/key"): version}):
             hands.put(name, "dir/key", version, ALWAYS)
+        if self._rng.random() < 0.5:
+            self._bucket_within(f"{name}:dir", number)
+        upload: dict[Subject, State] = {}
+        if self._rng.random() < 0.5:
+            # It does not keep the bucket, and goes with it.
+            with ledger.step("begin", {}) as step:
+                given = hands.begin(name, "other", version)
+                step.changes[an_upload(name, "other", given)] = Parts()
+            upload = dict.fromkeys(step.changes)
         with ledger.step("delete", {an_object(name, "dir/key"): None}):
             hands.delete(name, "dir/key")
         if self._rng.random() < 0.8:
-            with ledger.step("delete bucket", {subject: None}):
+            with ledger.step("delete bucket", {subject: None, **upload}):
                 hands.delete_bucket(name)
+
+    def _bucket_within(self, name: str, number: int) -> None:
+        """A directory of a bucket is one too."""
+        hands, ledger = self._hands, self._ledger
+        version = versions.make(self._rng, number)
+        with ledger.step("put", {an_object(name, "in/it"): version}):
+            hands.put(name, "in/it", version, ALWAYS)
+        with ledger.step("delete", {an_object(name, "in/it"): None}):
+            hands.delete(name, "in/it")

@@ -10,7 +10,6 @@ import random
 import shutil
 import subprocess
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -108,25 +107,34 @@ def clients(
     """Several clients of one store, at the same time, each with so much to do."""
 
     def work(root: Path, ledger: Ledger) -> None:
-        failed: list[BaseException] = []
         with closing(PosixStore(root, durability, hooks=hooks())) as store:
 
             def run(number: int) -> None:
                 rng = random.Random(f"{seed}-{number}")
-                try:
-                    Client(number, rng, StoreHands(store), ledger).work(each)
-                except BaseException as error:
-                    failed.append(error)
+                Client(number, rng, StoreHands(store), ledger).work(each)
 
-            threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        if failed:
-            raise failed[0]
+            together(count, run)
 
     return work
+
+
+def together(count: int, run: Callable[[int], None]) -> None:
+    """Run it on so many threads; the first error is raised."""
+    failed: list[BaseException] = []
+
+    def noting(number: int) -> None:
+        try:
+            run(number)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=noting, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 def points(recording: Recording, count: int, rng: random.Random) -> list[Point]:
@@ -163,7 +171,6 @@ class Verdict:
     points: int = 0
     whole: int = 0
     losing: int = 0
-    kinds: Counter[str] = attrs.field(factory=Counter)
     complaints: list[str] = attrs.field(factory=list)
 
     def __str__(self) -> str:
@@ -190,28 +197,32 @@ def judge(
         verdict.whole += point.seed is None
         losses, rest = _after(recording, point, image, mount, lossy)
         verdict.losing += bool(losses)
-        verdict.complaints += [f"{point}: {text}" for text in (*losses, *rest)]
+        verdict.complaints += [f"{point}: {text}" for text in rest]
     return verdict
 
 
 def _after(
     recording: Recording, point: Point, image: Path, mount: Path, lossy: bool
 ) -> tuple[list[str], list[str]]:
-    """What was lost, and what else is wrong."""
-    wanted = expected(
-        recording.steps,
-        lambda number: recording.began[number] <= point.entries,
-        lambda number: recording.acknowledged.get(number, len(recording.log) + 1) <= point.entries,
-        lossy,
+    """What was lost, and what is wrong: that too, unless it may be lost."""
+    never = len(recording.log) + 1
+    strict, wanted = (
+        expected(
+            recording.steps,
+            lambda number: recording.began[number] <= point.entries,
+            lambda number: recording.acknowledged.get(number, never) <= point.entries,
+            loses,
+        )
+        for loses in (False, lossy)
     )
     with revived(recording.engine, image, mount) as path:
         root = path / "root"
         with closing(PosixStore(root, known=recording.probe)) as store:
             subjects = [an_object(BUCKET, key) for key in _all_keys(recording)]
             found = look(store, dict.fromkeys([*subjects, *wanted.allowed]))
-            losses = wrong(found, wanted)
-            if losses:
-                return losses, []
+            losses, rest = wrong(found, strict), wrong(found, wanted)
+            if rest:
+                return losses, rest
             rest = disagreements(store, BUCKET, found)
             rest += finish_uploads(store, found)
             rest += try_out(store, BUCKET, keys_of(0))

@@ -18,6 +18,7 @@ import pytest
 
 from tests.crash.power import bench
 from tests.crash.power.device import ENGINES, Engine, missing
+from tests.crash.power.served import over_http
 
 CUTS = int(os.environ.get("S3GATE_POWER_CUTS", "100"))
 SEED = int(os.environ.get("S3GATE_SEED", "1"))
@@ -61,6 +62,20 @@ def cut(
 def test_nothing_is_lost(engine: Engine, folder: Path) -> None:
     verdict = cut(engine, folder, bench.clients(SEED, 4, 40), CUTS)
     assert verdict.complaints == []
+
+
+def test_nothing_is_lost_that_the_daemon_has_answered(engine: Engine, folder: Path) -> None:
+    """Two processes: what one makes durable, the other may have made."""
+    verdict = cut(engine, folder, over_http(SEED, 6, 30, 2, folder), CUTS)
+    assert verdict.complaints == []
+
+
+def test_what_the_level_data_may_lose(engine: Engine, folder: Path) -> None:
+    """Names may be old; but whatever is there is whole."""
+    work = bench.clients(SEED, 4, 40, "data")
+    verdict = cut(engine, folder, work, CUTS, lossy=True)
+    assert verdict.complaints == []
+    assert verdict.losing, "nothing is won by syncing less"
 
 
 class Leaves:
