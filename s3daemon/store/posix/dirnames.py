@@ -1,15 +1,25 @@
 """The names in one directory that can be part of keys: read once, sorted, and compact.
 
 As one text with an array of offsets, a million names take 4 MB beside their own bytes.
+
+Reading takes a system call for every 32 KiB of names, and what is renamed over another file between
+two of them may change its place: on btrfs and tmpfs it goes to the end, so that it is met twice, or
+not at all though it was there all the while (POSIX leaves that open, readdir(3)).  So a directory
+that is large and changes is :func:`read_through`.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import accumulate, groupby
+from typing import TypeAlias
+
+import attrs
 
 from s3daemon.store.posix import names
 from s3daemon.store.posix.entries import entries
@@ -19,6 +29,12 @@ from s3daemon.store.posix.entries import entries
 SegmentOf = Callable[[int, bytes], "bytes | None"]
 
 _OVERHEAD_BYTES = 700
+#: Of names, with what the kernel says of each, that certainly come with one system call: half of
+#: what the C library has room for.
+_ONE_CALL_BYTES = 16 * 1024
+_ENTRY_BYTES = 24
+#: How often a directory is read at the most where nobody tells what has changed meanwhile.
+_SCANS = 2
 _OURS = (names.PRIVATE_DIR, names.UPLOADS_DIR)
 
 
@@ -59,6 +75,11 @@ class Snapshot:
         offsets = len(self._offsets) * self._offsets.itemsize
         return len(self._blob) + offsets + special * _OVERHEAD_BYTES + _OVERHEAD_BYTES
 
+    @property
+    def is_large(self) -> bool:
+        """Whether reading it may have taken several system calls."""
+        return len(self._blob) + len(self) * _ENTRY_BYTES > _ONE_CALL_BYTES
+
     def key(self, index: int) -> bytes:
         """The sort key of an entry."""
         offsets = self._offsets
@@ -97,45 +118,103 @@ def read(directory: int, segment_of: SegmentOf) -> Snapshot:
 
     :raises OSError: it cannot be read.
     """
+    with entries(directory) as found:
+        return _snapshot(found, directory, segment_of)
+
+
+def read_through(
+    directory: int, segment_of: SegmentOf, changes: Callable[[], set[bytes] | None]
+) -> Snapshot:
+    """The same while others change the directory: what is there all the while is there once.
+
+    Something that was there for a part of the time may be there too, though it is gone by now.
+
+    :param changes: the names that have changed since it was last called, or since before this was;
+        None where that is not known.  Then what is met in one of two readings is there.
+    :raises OSError: it cannot be read, or an entry cannot be looked at.
+    """
+    return _snapshot(_met(directory, changes), directory, segment_of, repeats=True)
+
+
+def _met(directory: int, changes: Callable[[], set[bytes] | None]) -> Iterator[_Entry]:
+    """What is met, and what has changed meanwhile: some of it twice, and some is gone by now."""
+    for _ in range(_SCANS):
+        with entries(directory) as found:
+            yield from found
+        changed = changes()
+        if changed is None:
+            continue
+        for name in changed:
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                yield _Looked(os.fsdecode(name), status.st_mode)
+        return
+
+
+@attrs.frozen
+class _Looked:
+    """What os.DirEntry would say of an entry."""
+
+    name: str
+    mode: int
+
+    def is_file(self, *, follow_symlinks: bool) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    def is_dir(self, *, follow_symlinks: bool) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+    def is_symlink(self) -> bool:
+        return stat.S_ISLNK(self.mode)
+
+
+_Entry: TypeAlias = "os.DirEntry[str] | _Looked"
+
+
+def _snapshot(
+    found: Iterable[_Entry], directory: int, segment_of: SegmentOf, repeats: bool = False
+) -> Snapshot:
     keys: list[bytes] = []
     escaped: dict[bytes, bytes] = {}
     links: set[bytes] = set()
     complete = True
-    with entries(directory) as found:
-        for entry in found:
-            text = entry.name
-            if entry.is_file(follow_symlinks=False):
-                kind, tail = "file", b""
-            elif entry.is_dir(follow_symlinks=False):
-                kind, tail = "dir", b"/"
-            elif entry.is_symlink():
-                kind, tail = "link", b""
-            else:
+    for entry in found:
+        text = entry.name
+        if entry.is_file(follow_symlinks=False):
+            kind, tail = "file", b""
+        elif entry.is_dir(follow_symlinks=False):
+            kind, tail = "dir", b"/"
+        elif entry.is_symlink():
+            kind, tail = "link", b""
+        else:
+            continue
+        ascii_only = text.isascii()
+        name = text.encode() if ascii_only else os.fsencode(text)
+        if ascii_only and not name.startswith(_OURS):
+            key = name + tail
+        else:
+            decoded = names.decode(name)
+            if decoded is None or (
+                decoded.kind != "natural" and (decoded.kind == "dir") != (kind == "dir")
+            ):
                 continue
-            ascii_only = text.isascii()
-            name = text.encode() if ascii_only else os.fsencode(text)
-            if ascii_only and not name.startswith(_OURS):
-                key = name + tail
-            else:
-                decoded = names.decode(name)
-                if decoded is None or (
-                    decoded.kind != "natural" and (decoded.kind == "dir") != (kind == "dir")
-                ):
+            segment = decoded.segment
+            if segment is None:
+                segment = segment_of(directory, name)
+                if segment is None or not names.is_name_of(name, segment):
+                    complete = False
                     continue
-                segment = decoded.segment
-                if segment is None:
-                    segment = segment_of(directory, name)
-                    if segment is None or not names.is_name_of(name, segment):
-                        complete = False
-                        continue
-                key = segment + tail
-                if decoded.kind != "natural":
-                    escaped[key] = name
-            if kind == "link":
-                links.add(key)
-            keys.append(key)
+            key = segment + tail
+            if decoded.kind != "natural":
+                escaped[key] = name
+        if kind == "link":
+            links.add(key)
+        keys.append(key)
     keys.sort()
-    return Snapshot(keys, _pair(keys, escaped), frozenset(links), complete)
+    pairs = _pair(keys, escaped)
+    if repeats:
+        keys = [key for key, _ in groupby(keys)]
+    return Snapshot(keys, pairs, frozenset(links), complete)
 
 
 def _pair(keys: list[bytes], escaped: Mapping[bytes, bytes]) -> dict[bytes, tuple[bytes, ...]]:

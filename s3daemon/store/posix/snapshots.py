@@ -12,7 +12,8 @@ every change it may have missed came later than the window, and carries another 
 must exceed the resolution of the file system's stamps plus what its clock differs from ours.  What
 is read of a directory that has changed within the window serves one caller, and those who came
 before the reading began; unless the directory is large and the kernel can tell what has changed in
-it since (see :mod:`watches`).
+it since (see :mod:`watches`).  It is also what is asked for what has changed in a large one *while*
+it was read, for that may have been passed over (see :mod:`dirnames`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from threading import Lock
 import attrs
 
 from s3daemon.store.posix.chunks import Chunks
-from s3daemon.store.posix.dirnames import SegmentOf, Snapshot, read
+from s3daemon.store.posix.dirnames import SegmentOf, Snapshot, read, read_through
 from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.watched import DEFAULT_LEAST, Watched
+from s3daemon.store.posix.watches import Watch
 from s3daemon.store.posix.witnesses import Witnesses
 
 #: Bytes of snapshots that one store keeps; and as many of directories that it watches.
@@ -36,6 +38,9 @@ DEFAULT_BUDGET = 64 * 1024 * 1024
 
 #: Above the coarsest resolution in use (FAT: 2 s; ext3, HFS+ and old NFS servers: 1 s).
 DEFAULT_WINDOW_NS = 2_000_000_000
+
+#: st_size of a directory from which on it is expected to be large.
+_LARGE_BYTES = 8192
 
 Stamp = tuple[int, int]
 
@@ -157,15 +162,19 @@ class Snapshots:
         with self._lock:
             reading.begun += 1
             number = reading.begun
+        old = self._window_ns <= 0 or now_ns - max(_stamp(before)) > self._window_ns
         watch = self._watched.begin(directory, place)
-        snapshot = read(directory, segment_of)
+        if watch is None and not old and before.st_size >= _LARGE_BYTES:
+            watch = Watch.of(directory)
+        snapshot = _read(directory, segment_of, watch)
         stamp = _stamp(os.fstat(directory))
+        unchanged = old and stamp == _stamp(before)
+        if not unchanged and watch is None and snapshot.is_large:
+            watch = Watch.of(directory)
+            changes = _unknown if watch is None else watch.changes
+            snapshot = read_through(directory, segment_of, changes)
         reading.done, reading.snapshot = number, snapshot
-        if (
-            snapshot.complete
-            and stamp == _stamp(before)
-            and (self._window_ns <= 0 or now_ns - max(stamp) > self._window_ns)
-        ):
+        if snapshot.complete and unchanged:
             self._keep(place, stamp, snapshot)
         else:
             self._watched.found(place, watch, snapshot)
@@ -187,6 +196,17 @@ class Snapshots:
             while self._size > self._budget:
                 _, (_, evicted) = self._kept.popitem(last=False)
                 self._size -= evicted.nbytes
+
+
+def _read(directory: int, segment_of: SegmentOf, watch: Watch | None) -> Snapshot:
+    if watch is None:
+        return read(directory, segment_of)
+    return read_through(directory, segment_of, watch.changes)
+
+
+def _unknown() -> set[bytes] | None:
+    """The changes where nobody can watch."""
+    return None
 
 
 def _stamp(status: os.stat_result) -> Stamp:

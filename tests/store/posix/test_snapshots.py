@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from s3daemon.store.posix import names
+from s3daemon.store.posix import dirnames, names
 from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot, plain_file, read
 from s3daemon.store.posix.snapshots import Snapshots
+from s3daemon.store.posix.watches import Watch
 from s3daemon.store.posix.witnesses import Witnesses
 
 LONG = b"x" * 300
@@ -220,6 +224,71 @@ def test_what_changed_while_it_was_read_is_not_kept(directory: int, tmp_path: Pa
 
     assert keys(snapshots.of(directory, segment_of)) == [LONG]
     assert snapshots.nbytes == 0
+
+
+def passing_over(monkeypatch: pytest.MonkeyPatch, directory: int, name: bytes, scans: int) -> None:
+    """As on btrfs: what is renamed over another file is passed over by those who are reading; as
+    on tmpfs, something is met twice."""
+    real = dirnames.entries
+    left = scans
+
+    @contextmanager
+    def entries(where: int) -> Iterator[Iterator[Any]]:
+        nonlocal left
+        with real(where) as found:
+            if left:
+                left -= 1
+                make(directory, b"new")
+                os.rename(b"new", name, src_dir_fd=directory, dst_dir_fd=directory)
+                met = [one for one in found if one.name != name.decode()]
+                yield iter([*met, *met[:10]])
+            else:
+                yield found
+
+    monkeypatch.setattr(dirnames, "entries", entries)
+
+
+@pytest.mark.parametrize("age", [0, 10])
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_replaced_while_a_large_directory_is_read_is_there(
+    directory: int, monkeypatch: pytest.MonkeyPatch, age: int, escaped: bool, watched: bool
+) -> None:
+    many = [b"object-%04d" % number for number in range(1000)]
+    name = names.file_name(b"k") if escaped else b"k"
+    make(directory, *many, name, b"also/", names.file_name(b"also"), names.file_name(b"more"))
+    if not watched:
+        monkeypatch.setattr(Watch, "of", lambda _: None)
+    passing_over(monkeypatch, directory, name, scans=5 if watched else 1)
+    kept = Snapshots(now_ns=lambda: time.time_ns() + age * SECOND)
+    found = kept.of(directory, no_segment)
+    assert keys(found) == sorted([*many, b"k", b"also/", b"also", b"more"])
+    assert name in found.names(b"k")
+
+
+def test_what_is_removed_while_a_large_directory_is_read(
+    directory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be there or not, and what was made may be of another kind."""
+    make(directory, *(b"object-%04d" % number for number in range(1000)), b"a", b"b", b"c")
+    real = dirnames.entries
+
+    @contextmanager
+    def entries(where: int) -> Iterator[Iterator[Any]]:
+        with real(where) as found:
+            yield found
+        os.unlink(b"a", dir_fd=directory)
+        os.unlink(b"b", dir_fd=directory)
+        os.mkdir(b"b", dir_fd=directory)
+        os.unlink(b"c", dir_fd=directory)
+        os.symlink(b"b", b"c", dir_fd=directory)
+        monkeypatch.undo()
+
+    monkeypatch.setattr(dirnames, "entries", entries)
+    found = Snapshots().of(directory, no_segment)
+    assert {b"b/", b"c"} <= set(keys(found))
+    assert found.links == {b"c"}
+    assert len(set(keys(found))) == len(found)
 
 
 def test_what_is_not_complete_is_not_kept(directory: int) -> None:
