@@ -52,7 +52,12 @@ def _command(
     text: str,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=f"Status: 0 nothing is wrong (any more); {scrub_commands.FOUND} something is; 1 it"
+        " was not done, or not to the end.  docs/operations.md says what each finding means.",
+        allow_abbrev=False,
     )
     parser.add_argument("root", type=Path, help="the directory whose sub-directories are buckets")
     parser.add_argument(

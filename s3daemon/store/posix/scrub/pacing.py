@@ -9,6 +9,9 @@ from collections.abc import Callable
 _LEAST_STEP = 64 * 1024
 _MOST_STEP = 1024 * 1024
 
+#: Seconds that may be made up for.
+_SLACK = 0.1
+
 #: What looking at an entry costs, counted in bytes.
 ENTRY = 4096
 
@@ -49,9 +52,8 @@ class Pacer:
             raise Stopped
         if not self._rate:
             return
-        now = self._clock()
-        # Time that was not used up, as while a directory was read, is not made up for.
-        self._due = max(self._due, now) + size / self._rate
+        # Time that was not used up is not made up for, but for what a sleep takes too long.
+        self._due = max(self._due, self._clock() - _SLACK) + size / self._rate
         while (left := self._due - self._clock()) > 0:
             self._sleep(min(left, 1.0))
             if self._should_stop():

@@ -73,8 +73,8 @@ class Repairer:
             findings.DAMAGED_RECORD: self._drop_record,
             findings.LOST_SPILL: self._drop_spill,
             findings.HIDDEN: self._remove_hidden,
-            findings.ORPHAN_SPILL: self._remove_file,
-            findings.ORPHAN_SIDECAR: self._remove_file,
+            findings.ORPHAN_SPILL: self._remove_tree,
+            findings.ORPHAN_SIDECAR: self._remove_tree,
             findings.STAGED: self._remove_tree,
             findings.GONE_UPLOAD: self._remove_tree,
             findings.STATELESS_UPLOAD: self._remove_upload,
@@ -205,13 +205,6 @@ class Repairer:
         private.remove_tree(self._volume.disk, path, dir_fd)
         return "repaired"
 
-    def _remove_file(self, bucket: Bucket, finding: Finding) -> Outcome:
-        path = b"/".join(finding.place)
-        if not self._is_old(os.stat(path, dir_fd=bucket.fd, follow_symlinks=False)):
-            return "busy"
-        bucket.disk.unlink(path, bucket.fd)
-        return "repaired"
-
     def _remove_pointer(self, bucket: Bucket, finding: Finding) -> Outcome:
         path = b"/".join(finding.place)
         if not pointers.is_stale(self._volume, bucket, path):
@@ -262,7 +255,7 @@ class Repairer:
         def remove(upload: UploadDir) -> Outcome:
             if not upload.has(SEALED) or upload.was_published():
                 return "gone"
-            bucket.disk.unlink(SEALED, upload.fd)
+            private.remove_tree(bucket.disk, SEALED, upload.fd)
             return "repaired"
 
         return self._locked(bucket, finding, remove)
@@ -276,7 +269,7 @@ class Repairer:
                 return "busy"
             if any(part.file == name for part in upload.scan().all):
                 return "gone"
-            bucket.disk.unlink(name, upload.fd)
+            private.remove_tree(bucket.disk, name, upload.fd)
             return "repaired"
 
 

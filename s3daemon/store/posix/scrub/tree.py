@@ -151,7 +151,8 @@ class Tree:
             above = self._places.descriptor(level.at)
             if above >= 0:
                 with self._within(level, above) as within:
-                    uploads.scrub(self._round, within)
+                    path = b"".join(segment + b"/" for segment in level.segments)
+                    uploads.scrub(self._round, within, path)
         self._done(place)
 
     def _within(self, level: _Level, fd: int) -> Bucket:

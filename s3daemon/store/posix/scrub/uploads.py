@@ -35,9 +35,10 @@ from s3daemon.wire import checksums
 _OPEN = READ | os.O_NOFOLLOW
 
 
-def scrub(round_: Round, bucket: Bucket) -> None:
+def scrub(round_: Round, bucket: Bucket, above: bytes = b"") -> None:
     """Check everything in the directory of uploads of a bucket.
 
+    :param above: what its keys begin with in the bucket that is scrubbed, which it lies in.
     :raises Stopped: see :class:`Pacer`.
     """
     try:
@@ -58,7 +59,7 @@ def scrub(round_: Round, bucket: Bucket) -> None:
                     what = "there is no bucket that it points to"
                     round_.found(STALE_POINTER, bucket, place, None, what)
             elif is_upload_id(os.fsdecode(name)) and stat.S_ISDIR(st.st_mode):
-                _check(round_, bucket, os.fsdecode(name), st)
+                _check(round_, bucket, os.fsdecode(name), st, above)
             else:
                 round_.found(STRANGE, bucket, place, None, "the gateway has not made it")
         except NoSuchUpload:
@@ -67,7 +68,7 @@ def scrub(round_: Round, bucket: Bucket) -> None:
             round_.failed(exc, bucket, place)
 
 
-def _check(round_: Round, bucket: Bucket, upload_id: str, st: os.stat_result) -> None:
+def _check(round_: Round, bucket: Bucket, upload_id: str, st: os.stat_result, above: bytes) -> None:
     place = (UPLOADS_DIR, upload_id.encode())
     with open_upload(bucket, upload_id) as upload:
         try:
@@ -80,9 +81,10 @@ def _check(round_: Round, bucket: Bucket, upload_id: str, st: os.stat_result) ->
         except Corrupt as exc:
             round_.found(DAMAGED_UPLOAD, bucket, place, None, str(exc))
             return
-        round_.totals.uploads += 1
-        if not info.key.encode("utf-8", "surrogatepass").startswith(round_.scope.prefix):
+        key = above + info.key.encode("utf-8", "surrogatepass")
+        if not key.startswith(round_.scope.prefix):
             return
+        round_.totals.uploads += 1
         sealed = _sealed_ns(upload)
         if sealed is not None:
             # Somebody completes it, or has died doing so.

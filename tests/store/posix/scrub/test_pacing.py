@@ -35,7 +35,15 @@ def test_time_that_was_not_used_is_not_made_up_for() -> None:
     pacer = Pacer(1000, clock=time, sleep=time.sleep)
     time.now += 60
     pacer.spend(1000)
-    assert time.now == pytest.approx(161.0)
+    assert time.now == pytest.approx(160.9)
+
+
+def test_a_sleep_that_takes_too_long_is_made_up_for() -> None:
+    time = Time()
+    pacer = Pacer(1000, clock=time, sleep=lambda seconds: time.sleep(seconds + 0.05))
+    for _ in range(1000):
+        pacer.spend(1)
+    assert time.now == pytest.approx(101, abs=0.06)
 
 
 def test_without_a_rate_nobody_waits() -> None:

@@ -130,7 +130,7 @@ def _apply(root: Path, steps: list[tuple[Damage | Spoil, int]]) -> None:
                 step(root)  # type: ignore[call-arg]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(
         st.tuples(

@@ -154,6 +154,13 @@ def test_a_prefix(filled: Path, prefix: str, objects: int) -> None:
     assert scrubbed(filled, "bucket", prefix=prefix.encode())[1].objects == objects
 
 
+@pytest.mark.parametrize(
+    ("prefix", "uploads"), [("", 2), ("under/", 1), ("within/", 1), ("within/under/w", 1), ("x", 0)]
+)
+def test_a_prefix_of_uploads(filled: Path, prefix: str, uploads: int) -> None:
+    assert scrubbed(filled, "bucket", prefix=prefix.encode())[1].uploads == uploads
+
+
 def test_what_has_not_changed_since_is_not_read(filled: Path) -> None:
     damages.damage_content(filled)
     border = max(
