@@ -4,6 +4,7 @@
 #   local.sh up DIR KIND      mounts it at DIR/a
 #   local.sh full DIR         fills it by bytes, up to the last block
 #   local.sh room DIR         gives that room back
+#   local.sh again DIR        unmounts it and mounts it again, if it is an image
 #   local.sh ro DIR, rw DIR   remounts it read-only, and back
 #   local.sh down DIR         unmounts it and removes DIR
 #
@@ -11,7 +12,7 @@
 # btrfs, tmpfs, overlay; ramfs has no extended attributes of users, vfat no hard
 # links either.
 set -euo pipefail
-dir=$(realpath -m "${2:?up, full, room, ro, rw or down, and a folder}")
+dir=$(realpath -m "${2:?up, full, room, again, ro, rw or down, and a folder}")
 
 needs() {
     command -v "$1" >/dev/null || { echo "$1 is not installed" >&2; exit 77; }
@@ -51,6 +52,11 @@ down() {
     rm -rf "$dir"
 }
 
+again() {
+    umount "$dir/a"
+    mount -o loop "$dir/image" "$dir/a"
+}
+
 full() {
     # What dd cannot write any more is the point.
     dd if=/dev/zero of="$dir/a/filler" bs=1M status=none 2>/dev/null || true
@@ -61,6 +67,7 @@ full() {
 case $1 in
 up) up "${3:?a kind}" ;;
 full) full ;;
+again) again ;;
 room) rm -f "$dir/a/filler" && sync -f "$dir/a" ;;
 ro | rw) mount -o "remount,$1" "$dir/a" ;;
 down) down ;;

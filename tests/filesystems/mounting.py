@@ -34,7 +34,7 @@ class Mounted:
     path: Path
 
     def do(self, what: str) -> None:
-        """One of the commands of local.sh: full, room, ro, rw."""
+        """One of the commands of local.sh: full, room, again, ro, rw."""
         subprocess.run([self.script, what, str(self.folder)], check=True, timeout=120)
 
 

@@ -3,15 +3,20 @@
 A handle stays the same for as long as the entry lives, whatever is done to its name and content,
 also over restarts; and no later entry has it, even where it gets the inode number of one that is
 gone.  Servers of NFS hand handles out and rely on that.  name_to_handle_at(2)
+
+Some file systems that cannot be exported tell their entries apart all the same, since Linux 6.5
+(AT_HANDLE_FID).  Whether that is as good is to be tried: see :mod:`sidecar_proof`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 _MAX_HANDLE = 128
 _AT_EMPTY_PATH = 0x1000
+_AT_HANDLE_FID = 0x200
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _name_to_handle_at = ctypes.CFUNCTYPE(
@@ -41,9 +46,19 @@ def handle_of(fd: int, name: bytes = b"") -> str:
 
     :raises OSError: EOPNOTSUPP where the file system has none.
     """
-    handle, mount = _Handle(_MAX_HANDLE), ctypes.c_int()
     flags = 0 if name else _AT_EMPTY_PATH
-    if _name_to_handle_at(fd, name, ctypes.byref(handle), ctypes.byref(mount), flags) < 0:
-        code = ctypes.get_errno()
+    handle = _Handle(_MAX_HANDLE)
+    code = _ask(fd, name, handle, flags)
+    if code == errno.EOPNOTSUPP and not _ask(fd, name, handle, flags | _AT_HANDLE_FID):
+        code = 0
+    if code:
         raise OSError(code, os.strerror(code), name)
     return f"{handle.kind & 0xFF:02x}{bytes(handle.raw[: handle.size]).hex()}"
+
+
+def _ask(fd: int, name: bytes, handle: _Handle, flags: int) -> int:
+    """The error; 0: there is a handle."""
+    mount = ctypes.c_int()
+    if _name_to_handle_at(fd, name, ctypes.byref(handle), ctypes.byref(mount), flags) < 0:
+        return ctypes.get_errno()
+    return 0

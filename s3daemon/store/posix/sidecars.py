@@ -75,11 +75,11 @@ class SidecarMetadata:
         st = os.fstat(fd)
         if not _is_on(device, st):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        path = path_of(name_of(fd))
         staged = self._write(disk, base, packing.dump(attrs.evolve(record, spill=None)))
         try:
             if st.st_nlink:
                 disk.stamp_changed(fd)
+            path = path_of(name_of(fd))  # an overlay may have another file by now
             try:
                 disk.rename(staged, base, path, base)
             except FileNotFoundError:

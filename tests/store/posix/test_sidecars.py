@@ -90,6 +90,35 @@ def test_handles(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("codes", "flags", "error"),
+    [
+        ([0], [0x1000], 0),
+        ([errno.EOPNOTSUPP, 0], [0x1000, 0x1200], 0),
+        ([errno.EOPNOTSUPP, errno.EINVAL], [0x1000, 0x1200], errno.EOPNOTSUPP),
+        ([errno.ESTALE], [0x1000], errno.ESTALE),
+    ],
+)
+def test_handles_of_file_systems_that_cannot_be_exported(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int], flags: list[int], error: int
+) -> None:
+    asked: list[int] = []
+
+    def ask(fd: int, name: bytes, handle: Any, with_flags: int) -> int:
+        asked.append(with_flags)
+        handle.size, handle.kind = 1, 0x81
+        return codes[len(asked) - 1]
+
+    monkeypatch.setattr(handles, "_ask", ask)
+    if error:
+        with pytest.raises(OSError) as failed:
+            handles.handle_of(0)
+        assert failed.value.errno == error
+    else:
+        assert handles.handle_of(0) == "8100"
+    assert asked == flags
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda store: put(store, "bucket", "k", b"new"),
