@@ -82,6 +82,7 @@ class Server:
     :ivar idle_timeout: between two requests of a connection.
     :ivar write_timeout: without progress of an answer.
     :ivar blanks_after: until a long Complete or Copy begins to send blanks; 0 for never.
+    :ivar queue_timeout: until a request that no thread has taken up is refused; 0 for never.
     :ivar drain: for the requests under way when the daemon stops.
     :ivar workers: processes that serve; 0 for one for each processor.
     :ivar log_level: the least severe events that are logged.
@@ -104,6 +105,7 @@ class Server:
     idle_timeout: float = option(kinds.duration(1, 3600), 75.0)
     write_timeout: float = option(kinds.duration(1, 3600), 60.0)
     blanks_after: float = option(kinds.duration(1, 3600, zero="never"), 10.0)
+    queue_timeout: float = option(kinds.duration(1, 3600, zero="never"), 30.0)
     drain: float = option(kinds.duration(0.1, 3600, zero="at once"), 30.0)
     workers: int = option(kinds.integer_or(0, "auto", 1, 1024), 0)
     log_level: str = option(kinds.choice("debug", "info", "warn", "error"), "info")

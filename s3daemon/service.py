@@ -127,8 +127,9 @@ def build(
     users = LiveUsers.read(config.auth.credentials, alone, environ)
     locks = config.store.locks == "auto"
     store = PosixStore(config.store.root, config.durability, locks=locks)
-    light = Pool(reactor, config.limits.pool_threads, "small")
-    heavy = Pool(reactor, config.limits.heavy_threads, "large")
+    patience = config.server.queue_timeout
+    light = Pool(reactor, config.limits.pool_threads, "small", patience)
+    heavy = Pool(reactor, config.limits.heavy_threads, "large", patience)
     sweeping = Pool(reactor, 1, "janitor")
     # A digest keeps a core busy, and so does the job that waits for it.
     aside = Aside(max(1, len(os.sched_getaffinity(0)) - 1))

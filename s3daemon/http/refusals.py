@@ -11,7 +11,7 @@ from s3daemon.actions.translate import s3_error
 from s3daemon.http import body as bodies
 from s3daemon.http.request import ClientGone
 from s3daemon.store.interfaces import AccessRefused, ReadOnly, StorageError
-from s3daemon.streams.pool import PoolStopped
+from s3daemon.streams.pool import PoolBusy, PoolStopped
 from s3daemon.wire import errors
 from s3daemon.wire.message import S3Request
 
@@ -40,6 +40,8 @@ def refusal(error: Exception, s3: S3Request | None, log: Logger, request_id: str
         raise error
     if isinstance(error, StorageError):
         return _of_storage(error, s3, log, request_id)
+    if isinstance(error, PoolBusy):
+        return errors.SlowDown("The storage behind this endpoint does not keep up. Try again.")
     if isinstance(error, PoolStopped):
         return errors.ServiceUnavailable("This node is shutting down. Try again.")
     if isinstance(error, bodies.BodyError):

@@ -12,7 +12,7 @@ from s3daemon.actions.base import Answer, Slice
 from s3daemon.http.request import Request
 from s3daemon.http.sendfile import BodyCutShort, Pace
 from s3daemon.store.interfaces import IReader, StorageError, WouldBlock
-from s3daemon.streams.pool import IPool
+from s3daemon.streams.pool import IPool, PoolStopped
 from s3daemon.wire import error_document
 from s3daemon.wire.errors import S3Error
 
@@ -76,6 +76,18 @@ async def _send_slice(
         else:
             await request.answer_pieces(status, fields, produce, body.length, pace)
     finally:
+        # A server behind the file system may be asked before a file is closed (NFS, FUSE).
+        if body.reader.closes_at_once:
+            reader.close()
+        else:
+            _close_aside(reader, pool)
+
+
+def _close_aside(reader: IReader, pool: IPool) -> None:
+    """Close a reader without waiting for it."""
+    try:
+        pool.run(reader.close)
+    except PoolStopped:
         reader.close()
 
 

@@ -201,9 +201,9 @@ class S3Service:
         if isinstance(action, DocumentAction):
             checksum = integrity.announced(s3) if action.checksummed else integrity.NOTHING
             document, trailers = await self._document(request, s3)
-            job = pool.run(action.perform, context, given, document, checksum, trailers)
+            job = pool.ask(action.perform, context, given, document, checksum, trailers)
         else:
-            job = pool.run(action.run, context, given)
+            job = pool.ask(action.run, context, given)
         if name in PATIENT and self._settings.blanks_after:
             return await answer_when_done(
                 request,

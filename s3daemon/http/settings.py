@@ -8,7 +8,7 @@ import attrs
 
 from s3daemon.actions.base import Limits
 from s3daemon.actions.digesting import Aside
-from s3daemon.streams.pool import IPool
+from s3daemon.streams.pool import IAskedPool
 from s3daemon.wire import target
 
 
@@ -38,6 +38,6 @@ class Settings:
 class Pools:
     """Threads for small requests, for those that may run long, and for digests of large bodies."""
 
-    light: IPool
-    heavy: IPool
+    light: IAskedPool
+    heavy: IAskedPool
     aside: Aside | None = None

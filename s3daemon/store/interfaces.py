@@ -116,6 +116,7 @@ class IReader(Interface):
     """One version of one object, open: its facts and its bytes belong together for ever."""
 
     info: ObjectInfo = Attribute("ObjectInfo: the facts of this version.")
+    closes_at_once: bool = Attribute("bool: whether closing it never waits for a device.")
 
     def fileno() -> int | None:
         """The open descriptor for sendfile(2), or None where there is none; it stays ours."""

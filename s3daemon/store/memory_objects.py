@@ -34,6 +34,8 @@ from s3daemon.wire.grants import Grants
 class MemoryReader:
     """One version of one object."""
 
+    closes_at_once = True
+
     def __init__(self, info: ObjectInfo, content: bytes) -> None:
         self.info = info
         self._content = content

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from s3daemon.streams.pool import IPool
+from s3daemon.streams.pool import IAskedPool
 
 #: Bodies up to this many bytes are taken in by one job when they are whole.
 SMALL = 256 * 1024
@@ -79,7 +79,7 @@ class Upload(Generic[R]):
 
     def __init__(
         self,
-        pool: IPool,
+        pool: IAskedPool,
         begin: Callable[[], Sink[R]],
         held: Held,
     ) -> None:
@@ -130,8 +130,9 @@ class Upload(Generic[R]):
     # -- the life of an upload ----------------------------------------------------
 
     def open(self) -> Deferred[None]:
-        """Make the sink now, before any byte is asked for; fails with what refuses it."""
-        return self._pool.run(self._open)
+        """Make the sink now, before any byte is asked for; fails with what refuses it, or with
+        :class:`~s3daemon.streams.pool.PoolBusy`."""
+        return self._pool.ask(self._open)
 
     async def finish(self) -> R:
         """The body is whole: hand over the rest and finish.  Nothing stays open when it fails."""
@@ -141,7 +142,9 @@ class Upload(Generic[R]):
             self._error.raiseException()
         pieces, self._pieces = self._pieces, []
         try:
-            return await self._pool.run(self._last, pieces)
+            # What has a sink has to end in some way: only the first job may be refused.
+            run = self._pool.ask if self._sink is None else self._pool.run
+            return await run(self._last, pieces)
         finally:
             self._forget()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 from lxml import etree
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
@@ -13,7 +13,7 @@ from s3daemon.actions.base import Limits
 from s3daemon.http.respond import bad_request
 from s3daemon.store.interfaces import OutOfSpace, Unavailable
 from s3daemon.store.memory import MemoryStore
-from s3daemon.streams.pool import PoolStopped, SynchronousPool
+from s3daemon.streams.pool import PoolBusy, PoolStopped, SynchronousPool
 from tests.support.gateway import make_factory
 from tests.support.inmemory import Wire
 
@@ -34,6 +34,8 @@ class HandPool:
         done: Deferred = Deferred()
         self.jobs.append((call, args, done))
         return done
+
+    ask = run
 
     def step(self) -> None:
         call, args, done = self.jobs.pop(0)
@@ -132,9 +134,21 @@ def test_a_stopping_daemon_says_so(monkeypatch):
     def stopped(self, call, *args):
         raise PoolStopped
 
-    monkeypatch.setattr(SynchronousPool, "run", stopped)
+    monkeypatch.setattr(SynchronousPool, "ask", stopped)
     got = world.call("GET", "/bucket/key")
     assert (got.status, code(got.body)) == (503, "ServiceUnavailable")
+
+
+def test_a_pool_without_a_free_thread(monkeypatch):
+    world = make()
+
+    def busy(self, call, *args):
+        return fail(PoolBusy())
+
+    monkeypatch.setattr(SynchronousPool, "ask", busy)
+    for method, target, body in (("GET", "/bucket/key", b""), ("PUT", "/bucket/key", b"data")):
+        got = world.call(method, target, body=body)
+        assert (got.status, code(got.body)) == (503, "SlowDown")
 
 
 PUT = b"PUT /bucket/key HTTP/1.1\r\nHost: h\r\nAuthorization: " + AUTHORIZATION.encode() + b"\r\n"

@@ -6,9 +6,10 @@ import threading
 
 import pytest
 from twisted.internet import defer
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from s3daemon.streams.pool import Pool, PoolStopped, SynchronousPool
+from s3daemon.streams.pool import Pool, PoolBusy, PoolStopped, SynchronousPool
 
 
 class LoopReactor:
@@ -18,6 +19,9 @@ class LoopReactor:
         self.calls: list = []
         self.event = threading.Event()
         self.wakes = 0
+
+    def seconds(self) -> float:
+        return 0.0
 
     def callFromThread(self, call, *args):
         self.wakes += 1
@@ -117,3 +121,129 @@ def test_synchronous_twin():
     assert got == [(3, 1)]
     SynchronousPool().run(int, "x").addErrback(lambda f: got.append(f.type))
     assert got[1] is ValueError
+
+
+class Hanging:
+    """A call that hangs until it is let go, and tells when it has begun."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def __call__(self) -> str:
+        self.begun.release()
+        assert self.go.wait(10)
+        return "done"
+
+    def begin(self, pool, times: int) -> list:
+        """Have it hang on so many threads."""
+        got: list = []
+        for _ in range(times):
+            pool.ask(self).addBoth(got.append)
+        for _ in range(times):
+            assert self.begun.acquire(timeout=10)
+        return got
+
+
+@pytest.fixture
+def clock():
+    return PatientReactor()
+
+
+class PatientReactor(LoopReactor):
+    """A reactor whose time the test moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.seconds = self.clock.seconds
+        self.callLater = self.clock.callLater
+        self.advance = self.clock.advance
+
+
+@pytest.fixture
+def patient(clock):
+    pool = Pool(clock, 2, "test", patience=30)
+    yield pool
+    pool.stop()
+    assert not clock.clock.getDelayedCalls()
+
+
+def test_what_no_thread_takes_up_is_refused_in_time(clock, patient):
+    hanging = Hanging()
+    hung = hanging.begin(patient, 2)
+    called: list = []
+    early: list = []
+    patient.ask(called.append, 1).addBoth(early.append)
+    clock.advance(10)
+    late: list = []
+    patient.ask(called.append, 2).addBoth(late.append)
+    clock.advance(20)
+    assert [type(one.value) for one in early] == [PoolBusy]
+    assert late == []
+    assert patient.busy == 3
+    hanging.go.set()
+    clock.spin(lambda: len(hung) == 2 and late)
+    assert hung == ["done", "done"]
+    assert called == [2], "what was refused is not called, what waited is"
+    assert patient.busy == 0
+
+
+def test_all_threads_hang(clock, patient):
+    """Nobody has to wait any more, until one of them comes back."""
+    hanging = Hanging()
+    hung = hanging.begin(patient, 2)
+    clock.advance(31)
+    refused: list = []
+    for _ in range(3):
+        patient.ask(int, "7").addBoth(refused.append)
+    assert [type(one.value) for one in refused] == [PoolBusy] * 3
+    kept: list = []
+    patient.run(int, "8").addBoth(kept.append)  # what has to be done waits
+    hanging.go.set()
+    clock.spin(lambda: kept and len(hung) == 2)
+    assert kept == [8]
+    again: list = []
+    patient.ask(int, "9").addBoth(again.append)
+    clock.spin(lambda: again)
+    assert again == [9]
+
+
+def test_a_thread_that_is_free_is_enough(clock, patient):
+    hanging = Hanging()
+    hung = hanging.begin(patient, 1)
+    for number in range(5):
+        clock.advance(31)
+        got: list = []
+        patient.ask(int, str(number)).addBoth(got.append)
+        clock.spin(lambda got=got: got)
+        assert got == [number]
+    hanging.go.set()
+    clock.spin(lambda: hung)
+
+
+def test_a_pool_that_was_idle_is_not_taken_for_one_that_hangs(clock, patient):
+    clock.advance(1000)
+    hanging = Hanging()
+    hung = hanging.begin(patient, 2)
+    got: list = []
+    patient.ask(int, "7").addBoth(got.append)
+    hanging.go.set()
+    clock.spin(lambda: got and len(hung) == 2)
+    assert got == [7]
+
+
+def test_without_patience_everything_waits(reactor, pool):
+    assert result_of(reactor, pool.ask(int, "7")) == 7
+
+
+def test_a_request_that_is_gone_before_it_is_refused(clock, patient):
+    hanging = Hanging()
+    hung = hanging.begin(patient, 2)
+    asked = patient.ask(int, "7")
+    asked.addErrback(lambda failure: failure.trap(defer.CancelledError))
+    asked.cancel()
+    clock.advance(30)
+    hanging.go.set()
+    clock.spin(lambda: len(hung) == 2)
+    assert patient.busy == 0

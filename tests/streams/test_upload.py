@@ -46,6 +46,8 @@ class HandPool:
         self.jobs.append((call, args, done))
         return done
 
+    ask = run
+
     def step(self) -> None:
         call, args, done = self.jobs.pop(0)
         try:

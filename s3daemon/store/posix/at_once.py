@@ -94,6 +94,8 @@ class AtOnceReader(PosixReader):
 
     __slots__ = ()
 
+    closes_at_once = True
+
     def read(self, offset: int, size: int) -> bytes:
         """See :meth:`IReader.read`.  :raises WouldBlock:"""
         return self.read_at_once(offset, size)

@@ -35,6 +35,8 @@ class PosixReader:
 
     __slots__ = ("_fd", "info")
 
+    closes_at_once = False
+
     def __init__(self, info: ObjectInfo, fd: int) -> None:
         self.info = info
         self._fd = fd
