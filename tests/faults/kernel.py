@@ -31,14 +31,22 @@ SHORT = 0
 _ANY = (errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOMEM, errno.ETIMEDOUT)
 _DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NAMES = (*_ROOM, errno.EROFS, errno.EMLINK, errno.EPERM, errno.EBUSY, errno.ENAMETOOLONG)
+_NAMES = (
+    *_ROOM,
+    errno.EINTR,
+    errno.EROFS,
+    errno.EMLINK,
+    errno.EPERM,
+    errno.EBUSY,
+    errno.ENAMETOOLONG,
+)
 
 #: Name of a call -> the errors that it is made to give.
 ERRORS: dict[str, tuple[int, ...]] = {
     "open": (*_ANY, *_DESCRIPTORS),
     "create": (*_ANY, *_DESCRIPTORS, *_ROOM, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG),
     "openat2": (*_ANY, *_DESCRIPTORS),
-    "stat": _ANY,
+    "stat": (*_ANY, errno.EINTR),
     "fstat": (errno.EIO, errno.ESTALE, errno.ETIMEDOUT),
     "statvfs": (errno.EIO,),
     "getxattr": (errno.EIO, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT),
@@ -52,7 +60,15 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "truncate": (*_ROOM, errno.EIO, errno.EROFS),
     "punch": (*_ROOM, errno.EIO, errno.EROFS, errno.EOPNOTSUPP),
     "copy_range": (SHORT, *_ROOM, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EROFS),
-    "setxattr": (*_ROOM, errno.EIO, errno.EROFS, errno.EPERM, errno.EACCES, errno.ESTALE),
+    "setxattr": (
+        *_ROOM,
+        errno.EINTR,
+        errno.EIO,
+        errno.EROFS,
+        errno.EPERM,
+        errno.EACCES,
+        errno.ESTALE,
+    ),
     "utime": (errno.EIO, errno.EROFS, errno.EPERM),
     "chmod": (errno.EIO, errno.EROFS, errno.EPERM, errno.ESTALE),
     "handle": (errno.EIO, errno.ESTALE, errno.ENOMEM),
@@ -60,8 +76,16 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "mkdir": (*_ANY, *_NAMES),
     "link": (*_ANY, *_NAMES),
     "rename": (*_ANY, *_NAMES),
-    "unlink": (errno.EIO, errno.ESTALE, errno.EACCES, errno.EROFS, errno.EBUSY, *_ROOM),
-    "rmdir": (errno.EIO, errno.ESTALE, errno.EACCES, errno.EROFS, errno.EBUSY, *_ROOM),
+    "unlink": (
+        errno.EIO,
+        errno.EINTR,
+        errno.ESTALE,
+        errno.EACCES,
+        errno.EROFS,
+        errno.EBUSY,
+        *_ROOM,
+    ),
+    "rmdir": (errno.EIO, errno.EINTR, errno.ESTALE, errno.EACCES, errno.EROFS, errno.EBUSY, *_ROOM),
     "dup": (errno.EMFILE, errno.ENFILE),
     "close": (errno.EIO, *_ROOM, errno.ESTALE),
 }

@@ -47,13 +47,23 @@ class Request:
     headers: Mapping[str, str] = {}
     body: str | bytes = b""
 
-    def send(self, wire: Wire, found: Found) -> Response:
-        """Send it; a connection that is cut is an answer without status."""
+    def filled(self, found: Found) -> Request:
+        """The same with the ids that it stands for."""
         body = self.body
         if isinstance(body, str):
             body = _filled(body, found).encode()
         headers = {"Authorization": AUTHORIZATION, **self.headers}
-        return wire.request(self.method, _filled(self.path, found), headers, body)
+        return Request(self.method, _filled(self.path, found), headers, body)
+
+    @property
+    def bytes(self) -> bytes:
+        """The body."""
+        return self.body if isinstance(self.body, bytes) else self.body.encode()
+
+    def send(self, wire: Wire, found: Found) -> Response:
+        """Send it."""
+        one = self.filled(found)
+        return wire.request(one.method, one.path, one.headers, one.bytes)
 
 
 def _filled(text: str, found: Found) -> str:

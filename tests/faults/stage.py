@@ -44,6 +44,7 @@ ANSWERS: dict[int, Answer] = {
     errno.EFBIG: FULL,
     errno.EROFS: BROKEN,
     errno.EIO: BROKEN,
+    errno.EINTR: BROKEN,
     errno.ESTALE: BROKEN,
     errno.ETIMEDOUT: BROKEN,
     errno.ENOLCK: BROKEN,

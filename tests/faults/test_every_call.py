@@ -20,6 +20,7 @@ from twisted.web.client import ResponseFailed
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire.operations import OPERATIONS
 from tests.faults import kernel
+from tests.faults.conftest import Count
 from tests.faults.kernel import CHANGES, ERRORS, GROWS, SHORT, Fault, Kernel
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.stage import ANSWERS, Stage, State, codes, is_between, said, state, wire_to
@@ -64,6 +65,7 @@ class Trial:
     calls: list[str] = attrs.field(init=False)
     descriptors: int = attrs.field(init=False)
     fresh: bool = False
+    tried: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.stage.set(self.scenario)
@@ -91,6 +93,7 @@ class Trial:
 
     def fail(self, fault: Fault) -> None:
         """Send it with a fault, and judge."""
+        self.tried += 1
         if not self.fresh:
             self.stage.set(self.scenario)
         store = self.stage.open()
@@ -149,15 +152,16 @@ def stage(kind: str, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("kind", ["best", "sidecars"])
 @every_scenario
-def test_a_sample(machine: Kernel, stage: Stage, scenario: Scenario) -> None:
-    """Each call once, with one error after the other; some of what lasts."""
+def test_a_sample(machine: Kernel, stage: Stage, scenario: Scenario, kind: str) -> None:
+    """Calls with one error after the other; some of what lasts."""
     trial = Trial(machine, stage, scenario)
-    for number, name in enumerate(trial.calls):
-        errors = ERRORS[name]
-        trial.fail(Fault(number, errors[number % len(errors)]))
+    step = 2 if kind == "best" else 4
+    for number in range(0, len(trial.calls), step):
+        errors = ERRORS[trial.calls[number]]
+        trial.fail(Fault(number, errors[number // step % len(errors)]))
     lasting = list(LASTING.values())
-    for number in range(0, len(trial.calls), 5):
-        error, kinds = lasting[number // 5 % len(lasting)]
+    for number in range(1, len(trial.calls), 4 * step):
+        error, kinds = lasting[number // step % len(lasting)]
         if trial.calls[number] in kinds:
             trial.fail(Fault(number, error, kinds))
 
@@ -165,11 +169,14 @@ def test_a_sample(machine: Kernel, stage: Stage, scenario: Scenario) -> None:
 @pytest.mark.faults
 @on_all
 @every_scenario
-def test_each_call_fails_once(machine: Kernel, stage: Stage, scenario: Scenario) -> None:
+def test_each_call_fails_once(
+    machine: Kernel, stage: Stage, scenario: Scenario, count: Count
+) -> None:
     trial = Trial(machine, stage, scenario)
     for number, name in enumerate(trial.calls):
         for error in ERRORS[name]:
             trial.fail(Fault(number, error))
+    count("in-process", trial.tried)
 
 
 @pytest.mark.faults
@@ -177,10 +184,15 @@ def test_each_call_fails_once(machine: Kernel, stage: Stage, scenario: Scenario)
 @on_all
 @every_scenario
 def test_it_goes_on_failing(
-    machine: Kernel, stage: Stage, scenario: Scenario, lasting: str
+    machine: Kernel,
+    stage: Stage,
+    scenario: Scenario,
+    lasting: str,
+    count: Count,
 ) -> None:
     error, kinds = LASTING[lasting]
     trial = Trial(machine, stage, scenario)
     for number, name in enumerate(trial.calls):
         if name in kinds:
             trial.fail(Fault(number, error, kinds))
+    count("in-process, from some call on", trial.tried)

@@ -29,7 +29,7 @@ def machine() -> Iterator[Kernel]:
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     """A store with two objects."""
-    one = Stage(tmp_path / "stage", lesser=False)
+    one = Stage(tmp_path / "stage", "best")
     one.set(SCENARIO)
     return one
 

@@ -2,8 +2,9 @@
 
 Some of them, openat2(2) and renameat2(2), the standard library lacks, and one it is slow at.  All
 raise OSError like the functions of :mod:`os`, with ENOSYS where the kernel or the C library
-does not have them, and are made again where a signal has interrupted them (PEP 475).  The
-interpreter lock is released meanwhile.
+does not have them.  As in :mod:`os` (PEP 475), what a signal has interrupted is made again, but
+changes of names are not: one that was made all the same would then find its own result in the way.
+The interpreter lock is released meanwhile.
 """
 
 from __future__ import annotations
@@ -164,8 +165,9 @@ def rename_noreplace(source: bytes, source_dir: int, target: bytes, target_dir: 
         call = _libc.renameat2
     except AttributeError:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
-    while call(source_dir, source, target_dir, target, ctypes.c_uint(_RENAME_NOREPLACE)) < 0:
-        _again_or_raise(target)
+    if call(source_dir, source, target_dir, target, ctypes.c_uint(_RENAME_NOREPLACE)) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
 
 
 def open_at(name: bytes, flags: int, dir_fd: int) -> int:

@@ -35,7 +35,6 @@ CALLS: list[tuple[Callable[[], object], str, int, object]] = [
     (lambda: syscalls.openat2(3, b"a", os.O_RDONLY, 0), "_syscall_openat2", 77, 77),
     (lambda: syscalls.punch_hole(3, 0, 1), "_fallocate", 0, None),
     (lambda: syscalls.XattrReader().read(3, b"user.a"), "_fgetxattr", 0, b""),
-    (lambda: syscalls.rename_noreplace(b"a", 3, b"b", 4), "renameat2", 0, None),
     (lambda: syscalls.syncfs(3), "syncfs", 0, None),
     (lambda: syscalls.file_system_type(3), "fstatfs", 0, 0),
 ]
@@ -74,6 +73,12 @@ def test_other_errors(
     with pytest.raises(OSError, match="Input/output") as raised:
         call()
     assert raised.value.errno == errno.EIO
+
+
+def test_a_renaming_is_not_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace(monkeypatch, "renameat2", Interrupted(0, errno.EINTR))
+    with pytest.raises(InterruptedError):
+        syscalls.rename_noreplace(b"a", 3, b"b", 4)
 
 
 def test_a_long_attribute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
