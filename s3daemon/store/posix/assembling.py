@@ -102,7 +102,7 @@ def _copied(disk: Disk, upload: UploadDir, chosen: Sequence[Part]) -> Draft:
         for part in chosen:
             _copy(disk, upload, part, draft.fd, offset)
             offset += part.size
-        os.close(disk.create(PUBLISHING, upload.fd))
+        disk.create_empty(PUBLISHING, upload.fd)
         disk.fsync(upload.fd)
     except BaseException:
         keep(disk, upload, draft)

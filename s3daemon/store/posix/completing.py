@@ -109,14 +109,23 @@ def _complete(
     for _ in range(_TRIES):
         try:
             _choose(scan, wanted)
-            with suppress(FileExistsError):
-                os.close(bucket.disk.create(SEALED, upload.fd))
+            _seal(bucket.disk, upload)
             return _publish(volume, bucket, upload, info, wanted)
         except InvalidPart:
             before, scan = scan, upload.scan()
             if scan.parts == before.parts:
                 raise
     raise Busy("parts are stored again and again while the upload is completed")
+
+
+def _seal(disk: Disk, upload: UploadDir) -> None:
+    try:
+        with suppress(FileExistsError):
+            disk.create_empty(SEALED, upload.fd)
+    except OSError:
+        with suppress(OSError):  # perhaps it is there
+            disk.unlink(SEALED, upload.fd)
+        raise
 
 
 def lock(volume: Volume, upload: UploadDir) -> None:

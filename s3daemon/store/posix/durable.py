@@ -99,6 +99,13 @@ class Disk:
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW
         return self._do("create", syscalls.open_at, name, flags, dir_fd)
 
+    def create_empty(self, name: bytes, dir_fd: int) -> None:
+        """A new file that says all by being there; what closing it says counts.
+
+        :raises FileExistsError:
+        """
+        self.close(self.create(name, dir_fd))
+
     def open_or_create(self, name: bytes, dir_fd: int) -> int:
         """A file, open for both, made if it is missing."""
         flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
@@ -207,14 +214,12 @@ class Disk:
     def settle(self, fd: int) -> None:
         """Bring a written file where its loss would be noticed: before it is published.
 
-        Strict and data: onto the device.  Relaxed: to the file system, which on NFS and FUSE may
-        refuse the bytes only when a descriptor is closed, so that one is.  On an error the file is
-        lost.
+        To the file system, which on NFS and FUSE may refuse the bytes only when a descriptor is
+        closed (fsync(2) says nothing where FUSE has none), so that one is; and, strict and data,
+        onto the device.  On an error the file is lost.
         """
-        if self.durability == "relaxed":
-            self._do("flush", syscalls.flush, fd)
-        else:
-            self.fsync(fd)
+        self._do("flush", syscalls.flush, fd)
+        self.fsync(fd)
 
     def fsync(self, fd: int) -> None:
         """Make a file's content and record durable, or, in a directory, what was done there before

@@ -243,7 +243,7 @@ class PosixPartWriter:
         content = self._claimed, self._where
         self._claimed, self._where = False, b""
         try:
-            os.close(self._disk.create(part.name, self._upload.fd))
+            self._disk.create_empty(part.name, self._upload.fd)
         except OSError:
             if not self._upload.has(part.name):
                 self._claimed, self._where = content
@@ -259,7 +259,7 @@ class PosixPartWriter:
         if self._claimed:
             return self._upload.scan().of(self._number) if self._upload.has(again) else []
         with suppress(FileExistsError):
-            os.close(self._disk.create(again, self._upload.fd))
+            self._disk.create_empty(again, self._upload.fd)
         return self._upload.scan().of(self._number)
 
     def _forget(self, parts: list[Part]) -> None:

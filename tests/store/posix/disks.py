@@ -37,6 +37,8 @@ class FailAt:
         self._left -= 1
         if self._left == -1:
             self.fired = name
+            if name == "close":
+                call(*args)  # the descriptor is gone all the same, close(2)
             raise OSError(self._code, os.strerror(self._code))
         return call(*args)
 
@@ -112,6 +114,8 @@ class Fails:
     def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
         if (self._all_after and self.fired) or (name == self._name and not self.fired):
             self.fired = True
+            if name == "close":
+                call(*args)  # the descriptor is gone all the same, close(2)
             raise OSError(self._code, os.strerror(self._code))
         return call(*args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -12,11 +13,12 @@ import attrs
 import pytest
 
 from s3daemon.store import levels
-from s3daemon.store.interfaces import Attributes, IStore
+from s3daemon.store.interfaces import Attributes, IStore, OutOfSpace, Unavailable
 from s3daemon.store.levels import Durability
 from s3daemon.store.posix.records import ATTRIBUTE
 from s3daemon.store.posix.store import PosixStore
-from tests.store.tools import begin, complete, content, copy, pairs, put, put_part
+from tests.store.posix.disks import Fails
+from tests.store.tools import begin, complete, content, copy, listed, pairs, put, put_part
 
 #: Too long for an attribute of 600 bytes.
 LONG = Attributes(metadata={"m": "v" * 1500})
@@ -70,17 +72,17 @@ ACTIONS: list[tuple[str, Callable[[IStore], object], dict[Durability, tuple[int,
     (
         "new",
         lambda store: put(store, "bucket", "k", b"1"),
-        {"strict": (1, 1, 0), "data": (1, 0, 0), "relaxed": (0, 0, 1)},
+        {"strict": (1, 1, 1), "data": (1, 0, 1), "relaxed": (0, 0, 1)},
     ),
     (
         "new, two directories on the way",
         lambda store: put(store, "bucket", "a/b/k", b"1"),
-        {"strict": (1, 3, 0), "data": (1, 0, 0), "relaxed": (0, 0, 1)},
+        {"strict": (1, 3, 1), "data": (1, 0, 1), "relaxed": (0, 0, 1)},
     ),
     (
         "over",
         lambda store: put(store, "bucket", "first", b"2"),
-        {"strict": (1, 1, 0), "data": (1, 0, 0), "relaxed": (0, 0, 1)},
+        {"strict": (1, 1, 1), "data": (1, 0, 1), "relaxed": (0, 0, 1)},
     ),
     (
         "folder",
@@ -90,7 +92,7 @@ ACTIONS: list[tuple[str, Callable[[IStore], object], dict[Durability, tuple[int,
     (
         "copy",
         lambda store: copy(store, ("bucket", "first"), ("bucket", "k")),
-        {"strict": (1, 1, 0), "data": (1, 0, 0), "relaxed": (0, 0, 1)},
+        {"strict": (1, 1, 1), "data": (1, 0, 1), "relaxed": (0, 0, 1)},
     ),
     (
         "tags",
@@ -107,7 +109,7 @@ ACTIONS: list[tuple[str, Callable[[IStore], object], dict[Durability, tuple[int,
         _upload,
         # The state, the part, the object; the upload's directory twice, what it lies in twice, the
         # bucket twice.
-        {"strict": (3, 6, 0), "data": (3, 0, 0), "relaxed": (0, 0, 3)},
+        {"strict": (3, 6, 3), "data": (3, 0, 3), "relaxed": (0, 0, 3)},
     ),
     (
         "tags of the bucket",
@@ -154,7 +156,7 @@ def test_a_long_record_is_there_before_what_names_it(
     put(store, "bucket", "k", b"1", LONG)
     # The long record and the object; the directory of the former, and in the strict level the
     # bucket.
-    assert hook.taken() == (2, 1 + (level == "strict"), 0)
+    assert hook.taken() == (2, 1 + (level == "strict"), 2)
     store.close()
 
 
@@ -253,3 +255,43 @@ def test_reading_asks_for_no_level(disk_store: PosixStore, monkeypatch: pytest.M
     disk_store.objects.stat("bucket", "k")
     with pytest.raises(AssertionError):
         put(disk_store, "bucket", "k", b"2")
+
+
+@pytest.mark.parametrize("level", levels.LEVELS)
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda store: put(store, "bucket", "first", b"2"),
+        lambda store: put(store, "bucket", "new", b"2"),
+        lambda store: copy(store, ("bucket", "u"), ("bucket", "first")),
+        _upload,
+        lambda store: begin(store, "bucket", "first"),
+    ],
+    ids=["over", "new", "copy", "upload", "begin"],
+)
+def test_bytes_that_are_refused_only_when_a_file_is_closed(
+    disk_store: PosixStore, synced: Synced, action: Callable[[IStore], object], level: Durability
+) -> None:
+    """NFS, FUSE, quotas: that is seen before anything is published, and said."""
+    disk_store.disk.hooks.clear()
+    disk_store.buckets.set_durability("bucket", level)
+    disk_store.disk.hooks.append(Fails("flush", errno.EDQUOT))
+    with pytest.raises(OutOfSpace):
+        action(disk_store)
+    disk_store.disk.hooks.clear()
+    assert listed(disk_store, "bucket") == ["first", "u"]
+    assert content(disk_store, "bucket", "first") == b"1"
+    action(disk_store)
+
+
+def test_a_part_whose_record_cannot_be_closed(disk_store: PosixStore) -> None:
+    """Nobody knows whether it is there."""
+    upload = begin(disk_store, "bucket", "k")
+    disk_store.disk.hooks.append(fails := Fails("close", errno.EIO))
+    with pytest.raises(Unavailable):
+        put_part(disk_store, "bucket", upload, 1, b"1")
+    assert fails.fired
+    disk_store.disk.hooks.clear()
+    part = put_part(disk_store, "bucket", upload, 1, b"2")
+    complete(disk_store, "bucket", upload, pairs([part]))
+    assert content(disk_store, "bucket", "k") == b"2"

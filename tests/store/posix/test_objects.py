@@ -312,15 +312,15 @@ def traced(root: Path, durability: Any = "strict", **can: bool) -> tuple[PosixSt
 @pytest.mark.parametrize(
     ("key", "changes"),
     [
-        ("new", "open_temp write set_xattr fsync link_fd fsync"),
-        ("old", "open_temp write set_xattr fsync link_fd link_fd rename fsync"),
+        ("new", "open_temp write set_xattr flush fsync link_fd fsync"),
+        ("old", "open_temp write set_xattr flush fsync link_fd link_fd rename fsync"),
         (
             "d/new",
-            "open_temp write set_xattr fsync mkdir set_xattr link_fd fsync fsync",
+            "open_temp write set_xattr flush fsync mkdir set_xattr link_fd fsync fsync",
         ),
         (
             "d/e/new",
-            "open_temp write set_xattr fsync mkdir set_xattr mkdir set_xattr link_fd"
+            "open_temp write set_xattr flush fsync mkdir set_xattr mkdir set_xattr link_fd"
             " fsync fsync fsync",
         ),
     ],
@@ -336,13 +336,13 @@ def test_strict_with_names(root: Path) -> None:
     store, trace = traced(root, tmpfile=False)
     put(store, "bucket", "a", b"1")
     private = "mkdir mkdir fsync fsync " if "mkdir" in trace.names else ""
-    assert trace.names == f"{private}create write set_xattr fsync rename fsync".split()
+    assert trace.names == f"{private}create write set_xattr flush fsync rename fsync".split()
     trace.names.clear()
     put(store, "bucket", "a", b"1")
-    assert trace.names == ["create", "write", "set_xattr", "fsync", "rename", "fsync"]
+    assert trace.names == ["create", "write", "set_xattr", "flush", "fsync", "rename", "fsync"]
     trace.names.clear()
     put(store, "bucket", "b", b"1", create_only=True)
-    assert trace.names == ["create", "write", "set_xattr", "fsync", "rename_new", "fsync"]
+    assert trace.names == ["create", "write", "set_xattr", "flush", "fsync", "rename_new", "fsync"]
     store.close()
 
 

@@ -233,7 +233,7 @@ def test_the_order_of_a_put(store: PosixStore, root: Path) -> None:
     store.disk.hooks.append(trace)
     put(store, "bucket", "k", b"z")
     # The sidecar is durable before the object; the old one goes when the old file is durably gone.
-    sealed = "open_temp write create write fsync rename fsync fsync"
+    sealed = "open_temp write create write flush fsync rename fsync flush fsync"
     assert " ".join(trace.names) == f"{sealed} link_fd link_fd rename fsync unlink fsync"
 
 
@@ -244,7 +244,7 @@ def test_a_shard_is_made_durably(store: PosixStore, root: Path) -> None:
     store.disk.hooks.append(trace)
     put(store, "bucket", "k", b"x")
     made = "mkdir mkdir fsync fsync mkdir fsync"
-    assert f"write create write fsync rename {made} rename fsync" in " ".join(trace.names)
+    assert f"write create write flush fsync rename {made} rename fsync" in " ".join(trace.names)
 
 
 def test_each_change_of_a_save_fails(root: Path) -> None:
