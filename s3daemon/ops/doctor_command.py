@@ -23,7 +23,7 @@ from s3daemon.store.posix.doctor.findings import Finding, Verdict, worst
 _WITHIN = kinds.duration(1, 3600)
 
 #: Seconds in which an examination that is ended may clear away.
-_GRACE = 3.0
+_GRACE = 2.0
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -149,7 +149,7 @@ class Examination:
 
     def findings(self) -> Iterator[Finding]:
         """What is found, as it is found."""
-        trying, late = "to begin", False
+        trying, late = "start", False
         process = subprocess.Popen(self._command, stdout=subprocess.PIPE)
         try:
             for line in _lines(process, time.monotonic() + self._within):
@@ -192,13 +192,15 @@ def _end(process: subprocess.Popen[bytes], at_once: bool) -> None:
 
     What hangs in the file system cannot be ended by anybody, and is left behind.
     """
-    for end in (process.terminate if at_once else process.poll, process.kill, process.poll):
-        end()
+    if at_once:
+        process.terminate()
+    for _ in range(2):
         try:
             process.wait(_GRACE)
         except subprocess.TimeoutExpired:
-            continue
-        break
+            process.kill()
+        else:
+            break
     assert process.stdout is not None
     process.stdout.close()
 

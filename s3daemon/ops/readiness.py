@@ -13,7 +13,7 @@ from s3daemon.store.posix.space import free_bytes, free_inodes
 #: Files that can still be made, below which a file system that counts them is full.
 _FEW_INODES = 100
 
-#: What a gateway that counts bytes for itself calls them.
+#: Units of sizes, as settings write them.
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
