@@ -9,6 +9,7 @@ import attrs
 
 from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot
+from s3daemon.store.posix.entries import entries
 from s3daemon.store.posix.watches import Watch
 
 #: From so many names on, following the changes is cheaper than reading.
@@ -61,12 +62,16 @@ class Watched:
             if followed is None:
                 return None
             self._followed.move_to_end(identity)
+        # A change can be seen by its name a moment before its event is queued.  From the one to the
+        # other the kernel holds the lock of the directory, which reading from it takes.
+        with entries(directory) as found:
+            next(found, None)
         changed = followed.watch.changes()
         if changed is not None and len(changed) <= len(followed.chunks) * _MOST_CHANGED:
-            found = followed.chunks.patched(directory, changed)
-            if found is not None:
-                followed.chunks = found
-                return found
+            patched = followed.chunks.patched(directory, changed)
+            if patched is not None:
+                followed.chunks = patched
+                return patched
         with self._lock:
             self._followed.pop(identity, None)
             self._wanted[identity] = None
