@@ -122,12 +122,17 @@ class Crashes:
         durable = self._known[count] = set()
         synced: set[Node] = set()
         needed: set[Node] = set()
+        too_late: list[Synced] = []  # all events are, for these syncs
         for number in range(count - 1, -1, -1):
             event = self._log.events[number]
+            if too_late:
+                synced |= {sync.node for sync in too_late if sync.before > number}
+                too_late = [sync for sync in too_late if sync.before <= number]
             if isinstance(event, Synced):
-                synced.add(event.node)
+                too_late.append(event)
             elif isinstance(event, SyncFailed):
                 synced.discard(event.node)
+                too_late = [sync for sync in too_late if sync.node != event.node]
             elif isinstance(event, Entries):
                 # What comes before something durable is so, too.
                 if event.directories & (synced | needed):

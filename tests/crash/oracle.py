@@ -335,10 +335,11 @@ def _sidecar_of(path: str) -> str:
 def blocks(root: Path) -> int:
     """What the files beneath a root take on the device, in the 512 bytes of stat(2).
 
-    But for the gateway's own, which are made when they are first needed.
+    But for the gateway's own, which are made when they are first needed, and sidecars: that of a
+    directory that a power cut has brought back is as short-lived as that.
     """
     total = 0
     for top, _, files in os.walk(root):
-        if os.path.basename(top) not in (".s3gate", "locks"):
+        if os.path.basename(top) not in (".s3gate", "locks") and "/.s3gate/records/" not in top:
             total += sum(os.lstat(os.path.join(top, name)).st_blocks for name in files)
     return total

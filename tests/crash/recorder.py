@@ -77,9 +77,13 @@ class Entries:
 
 @attrs.frozen
 class Synced:
-    """All of a file or a directory is durable, but for what a failed sync has dropped."""
+    """All of a file or a directory is durable, but for what a failed sync has dropped.
+
+    :ivar before: the number of the first event that came too late: the sync had begun.
+    """
 
     node: Node
+    before: int
 
 
 @attrs.frozen
@@ -117,13 +121,17 @@ class UnknownChange(Exception):
 class Recorder:
     """Put it into the hooks of a store; what is beneath the root by then is durable.
 
+    For any thread: a sync may take its time, in which others make their changes.
+
     :ivar fail_sync: the n-th fsync from now fails, as of a device that does not take the bytes;
         -1 for none.
+    :ivar yields: how often other threads may go on while something is being synced.
     """
 
     def __init__(self, root: Path) -> None:
         self.log = Log()
         self.fail_sync = -1
+        self.yields = 0
         self._guard = RLock()
         self._nodes: dict[tuple[int, int], Node] = {}
         self._held: list[int] = []
@@ -137,13 +145,29 @@ class Recorder:
         self._held.clear()
 
     def __call__(self, name: str, call: Callable[..., Any], *args: Any) -> Any:
+        handler = getattr(self, "_on_" + name, None)
+        if handler is None:
+            raise UnknownChange(name)
         with self._guard:
-            handler = getattr(self, "_on_" + name, None)
-            if handler is None:
-                raise UnknownChange(name)
-            result = handler(call, *args)
+            begun = len(self.log.events)
+            failing = name == "fsync" and self._fails_now()
+        if name == "fsync":
+            for _ in range(self.yields):
+                os.sched_yield()
+        with self._guard:
+            if name in ("fsync", "syncfs"):
+                handler(args[0], begun, failing)
+                result = None
+            else:
+                result = handler(call, *args)
             self.log.calls.append((name, len(self.log.events)))
-            return result
+        if failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return result
+
+    def _fails_now(self) -> bool:
+        self.fail_sync -= 1
+        return self.fail_sync == -1
 
     # -------------------------------------------------------- what is there
 
@@ -167,9 +191,9 @@ class Recorder:
             for attribute in os.listxattr(below):
                 value = os.getxattr(below, attribute)
                 self.log.events.append(Attribute(child, attribute, value))
-            self.log.events.append(Synced(child))
+            self.log.events.append(Synced(child, len(self.log.events)))
             os.close(below)
-        self.log.events.append(Synced(node))
+        self.log.events.append(Synced(node, len(self.log.events)))
 
     def _register(self, fd: int) -> Node:
         """The node of an open file, a new one perhaps.  Its number is not used again meanwhile."""
@@ -284,15 +308,12 @@ class Recorder:
     def _on_close(self, call: Callable[..., None], fd: int) -> None:
         call(fd)
 
-    def _on_fsync(self, call: Callable[..., None], fd: int) -> None:
-        self.fail_sync -= 1
-        if self.fail_sync == -1:
-            self.log.events.append(SyncFailed(self._node(fd)))
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self.log.events.append(Synced(self._node(fd)))
+    def _on_fsync(self, fd: int, begun: int, failing: bool) -> None:
+        node = self._node(fd)
+        self.log.events.append(SyncFailed(node) if failing else Synced(node, begun))
 
-    def _on_syncfs(self, call: Callable[..., None], fd: int) -> None:
-        self.log.events += [Synced(node) for node in self.log.kinds]
+    def _on_syncfs(self, fd: int, begun: int, failing: bool) -> None:
+        self.log.events += [Synced(node, begun) for node in self.log.kinds]
 
     # -------------------------------------------------------- names
 

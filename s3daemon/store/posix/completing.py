@@ -211,6 +211,10 @@ def _publish(
     disk, draft = bucket.disk, None
     segments = split(info.key)
     try:
+        if not volume.probe.noreplace:
+            # There the object gets its name before the upload's file loses its own.  A power cut in
+            # between must not leave an upload without its seal, whose writers share that file.
+            disk.fsync(upload.fd)
         scan = claims.break_dead(disk, upload, upload.scan(), volume.locks.kind)
         chosen = _choose(scan, wanted)
         listed = [part.info for part in chosen]
