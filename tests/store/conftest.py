@@ -1,4 +1,4 @@
-"""The stores that the contract is checked on: the model, and the two on disk."""
+"""The stores that the contract is checked on: the model, and those on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from s3daemon.store.interfaces import IStore
 from s3daemon.store.memory import MemoryStore
 from s3daemon.store.posix.probe import probe
-from s3daemon.store.posix.probed import SIDECAR, Probe
+from s3daemon.store.posix.probed import SIDECAR, STAMPED, Probe
 
 
 def _make(kind: str, root: Path) -> IStore:
@@ -24,8 +24,8 @@ def _make(kind: str, root: Path) -> IStore:
 
     root.mkdir()
     known = _known()
-    if kind == SIDECAR:
-        known = attrs.evolve(known, metadata=SIDECAR, xattr_bytes=0)
+    if kind in (SIDECAR, STAMPED):
+        known = attrs.evolve(known, metadata=kind, xattr_bytes=0)
     return PosixStore(root, known=known)
 
 
@@ -36,7 +36,7 @@ def _known() -> Probe:
         return probe(Path(root))
 
 
-@pytest.fixture(params=["memory", "posix", SIDECAR])
+@pytest.fixture(params=["memory", "posix", SIDECAR, STAMPED])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IStore]:
     """An empty store."""
     root = tmp_path / "root"

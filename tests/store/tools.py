@@ -41,6 +41,12 @@ def md5_of_parts(*parts: bytes) -> str:
     return f"{md5(digests)}-{len(parts)}"
 
 
+def can_hold(store: IStore, key: str) -> bool:
+    """Whether a store can: not all have paths of any length."""
+    metadata = getattr(getattr(store, "_volume", None), "metadata", None)
+    return metadata is None or metadata.moves_along or "/" * 300 not in key
+
+
 def put(
     store: IStore,
     bucket: str,

@@ -188,6 +188,10 @@ class PosixBuckets:
     def _make(self, name: bytes, dir_fd: int, home: int, said: BucketRecord) -> None:
         """Make a directory with a record.  :raises BucketExists, BadBucketName:"""
         disk = self._volume.disk
+        if not self._volume.metadata.moves_along:
+            self._make_in_place(name, dir_fd, home, said)
+            disk.sync_names(dir_fd)
+            return
         staged = private.STAGING + b"/" + private.unique()
         try:
             disk.mkdir(staged, home)

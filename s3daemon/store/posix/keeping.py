@@ -11,26 +11,34 @@ from __future__ import annotations
 
 import os
 
-from s3daemon.store.posix import metadata, private
+from s3daemon.store.posix import metadata
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.identities import HANDLES, KINDS, STAMPS
 from s3daemon.store.posix.metadata import Record
-from s3daemon.store.posix.probed import SIDECAR, Probe
+from s3daemon.store.posix.probed import SIDECAR, STAMPED, Probe
 from s3daemon.store.posix.records import MetadataStore, XattrMetadata
 from s3daemon.store.posix.sidecars import SidecarMetadata
 
 
 def store_of(disk: Disk, root: int, probe: Probe) -> MetadataStore:
     """The store of records of a root, whose descriptor stays the caller's."""
-    if probe.metadata == SIDECAR:
-        sidecars = SidecarMetadata(root)
+    if probe.metadata in (SIDECAR, STAMPED):
+        sidecars = SidecarMetadata(root, STAMPS if probe.metadata == STAMPED else HANDLES)
         sidecars.prepare(disk)
         return sidecars
     attributes = XattrMetadata(probe.xattr_bytes)
+    for kind in KINDS:
+        if _exists(kind.directory, root):
+            return BothMetadata(attributes, SidecarMetadata(root, kind))
+    return attributes
+
+
+def _exists(path: bytes, root: int) -> bool:
     try:
-        os.stat(private.RECORDS, dir_fd=root)
+        os.stat(path, dir_fd=root)
     except FileNotFoundError:
-        return attributes
-    return BothMetadata(attributes, SidecarMetadata(root))
+        return False
+    return True
 
 
 class BothMetadata:
@@ -57,6 +65,11 @@ class BothMetadata:
         """See :meth:`MetadataStore.forget`."""
         self._attributes.forget(disk, home, record)
         self._sidecars.forget(disk, home, record)
+
+    moves_along = True
+
+    def mark(self, disk: Disk, fd: int, home: int) -> None:
+        """See :meth:`MetadataStore.mark`."""
 
     def keeps_apart(self, home: int) -> bool:
         """See :meth:`MetadataStore.keeps_apart`."""

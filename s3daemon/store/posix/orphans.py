@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Lock
 
-from s3daemon.store.posix import private
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.identities import KINDS, Identity
 from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.paths import DIRECTORY
 from s3daemon.store.posix.places import Place, Places
-from s3daemon.store.posix.sidecars import is_sidecar, name_of, path_of
+from s3daemon.store.posix.sidecars import is_sidecar, path_of
 
 #: The least time between two searches.
 _DAY_NS = 86_400 * 10**9
@@ -35,7 +35,7 @@ _MOST = 4_000_000
 
 _SHARD = re.compile("[0-9a-f]{2}")
 _OPEN = DIRECTORY | os.O_NOFOLLOW
-_SKIPPED = private.RECORDS.rpartition(b"/")[2]
+_SKIPPED = frozenset(kind.directory.rpartition(b"/")[2] for kind in KINDS)
 
 
 class Orphans:
@@ -56,7 +56,7 @@ class Orphans:
         :param base: descriptor of the directory whose ``.s3gate`` holds the sidecars.
         :raises OSError: an entry cannot be looked at, so nobody knows; nothing was removed.
         """
-        if not _holds_any(base) or not self._is_due(base):
+        if not kinds_in(base) or not self._is_due(base):
             return 0
         removed = 0
         for name in (find(base, before_ns, should_stop) or ())[:limit]:
@@ -81,12 +81,24 @@ def find(base: int, before_ns: int, should_stop: Callable[[], bool]) -> list[str
     :return: None if it was told to stop.
     :raises OSError: an entry cannot be looked at.
     """
-    missing = array("Q", sorted(_digest(name) for name in _old(base, before_ns)))[:_MOST]
+    found: list[str] = []
+    for kind in kinds_in(base):
+        more = _find(base, kind, before_ns, should_stop)
+        if more is None:
+            return None
+        found += more
+    return found
+
+
+def _find(
+    base: int, kind: Identity, before_ns: int, should_stop: Callable[[], bool]
+) -> list[str] | None:
+    missing = array("Q", sorted(_digest(name) for name in _old(base, kind, before_ns)))[:_MOST]
     for _ in range(2):
         if not missing:
             return []
         seen = bytearray(len(missing))
-        for count, name in enumerate(_entries(base), 1):
+        for count, name in enumerate(_entries(base, kind), 1):
             if count % STEP == 0 and should_stop():
                 return None
             digest = _digest(name)
@@ -95,7 +107,7 @@ def find(base: int, before_ns: int, should_stop: Callable[[], bool]) -> list[str
                 seen[at] = 1
         missing = array("Q", (one for at, one in enumerate(missing) if not seen[at]))
     nobodys = frozenset(missing)
-    return [name for name in _old(base, before_ns) if _digest(name) in nobodys]
+    return [name for name in _old(base, kind, before_ns) if _digest(name) in nobodys]
 
 
 def _digest(name: str) -> int:
@@ -103,20 +115,22 @@ def _digest(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
-def _holds_any(base: int) -> bool:
-    try:
-        os.stat(private.RECORDS, dir_fd=base, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
+def kinds_in(base: int) -> list[Identity]:
+    """The kinds of sidecars that a directory may hold."""
+    found = []
+    for kind in KINDS:
+        with suppress(FileNotFoundError):
+            os.stat(kind.directory, dir_fd=base, follow_symlinks=False)
+            found.append(kind)
+    return found
 
 
-def _old(base: int, before_ns: int) -> Iterator[str]:
+def _old(base: int, kind: Identity, before_ns: int) -> Iterator[str]:
     """The names of all sidecars that have not changed since then."""
-    for shard in _names(private.RECORDS, base):
+    for shard in _names(kind.directory, base):
         if not _SHARD.fullmatch(shard):
             continue
-        path = private.RECORDS + b"/" + shard.encode()
+        path = kind.directory + b"/" + shard.encode()
         for name in _names(path, base):
             if is_sidecar(name):
                 with suppress(FileNotFoundError):
@@ -133,14 +147,14 @@ def _names(path: bytes, base: int) -> list[str]:
         os.close(fd)
 
 
-def _entries(base: int) -> Iterator[str]:
+def _entries(base: int, kind: Identity) -> Iterator[str]:
     """What the sidecars of all entries beneath a directory would be called, and its own."""
     way = Places(base)
     try:
-        yield name_of(base)
+        yield kind.of(base, base, b"")
         left: list[Place] = [way.top]
         todo: list[list[bytes]] = [[]]
-        yield from _names_in(way.top.fd, todo[-1], b"")
+        yield from _names_in(kind, base, way.top.fd, todo[-1], b"")
         while left:
             if not todo[-1]:
                 todo.pop()
@@ -154,24 +168,26 @@ def _entries(base: int) -> Iterator[str]:
                 continue  # gone since
             left.append(below)
             todo.append([])
-            yield from _names_in(below.fd, todo[-1], name)
+            yield from _names_in(kind, base, below.fd, todo[-1], name)
     finally:
         way.close()
 
 
-def _names_in(directory: int, below: list[bytes], name: bytes) -> Iterator[str]:
+def _names_in(
+    kind: Identity, base: int, directory: int, below: list[bytes], name: bytes
+) -> Iterator[str]:
     """The same for what is in one directory, called so; the directories in it go on the list."""
     with os.scandir(directory) as entries:
         for entry in entries:
             raw = os.fsencode(entry.name)
             try:
-                yield name_of(directory, raw)
+                yield kind.of(base, directory, raw)
             except OSError as exc:
                 # Gone since, or on a file system mounted here that knows no handles.
                 if exc.errno not in (errno.ENOENT, errno.EOPNOTSUPP):
                     raise
                 continue
-            if name == PRIVATE_DIR and raw == _SKIPPED:
+            if name == PRIVATE_DIR and raw in _SKIPPED:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 below.append(raw)

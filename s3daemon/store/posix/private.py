@@ -23,6 +23,7 @@ STAGING = PRIVATE_DIR + b"/staging"
 SPILL = PRIVATE_DIR + b"/spill"
 #: Records of entries whose file system keeps no extended attributes.
 RECORDS = PRIVATE_DIR + b"/records"
+STAMPED = PRIVATE_DIR + b"/stamped"
 #: What is being removed.
 TRASH = PRIVATE_DIR + b"/trash"
 

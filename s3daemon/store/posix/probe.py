@@ -14,14 +14,14 @@ from pathlib import Path
 
 import attrs
 
-from s3daemon.store.posix import syscalls
+from s3daemon.store.posix import sidecar_proof, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.lock_proof import proved
 from s3daemon.store.posix.names import MAX_NAME_BYTES
-from s3daemon.store.posix.probed import SIDECAR, XATTR, XATTR_MAX, Probe, record, recorded
+from s3daemon.store.posix.probed import XATTR, XATTR_MAX, Probe, record, recorded
 from s3daemon.store.posix.records import ATTRIBUTE
-from s3daemon.store.posix.sidecar_proof import why_not
+from s3daemon.store.posix.sidecar_proof import NoSidecars
 from s3daemon.store.posix.surroundings import surroundings_of
 from s3daemon.store.posix.trial import trial
 
@@ -179,13 +179,13 @@ def _sidecars(disk: Disk, root: Path, dir_fd: int, before: Probe | None) -> str:
             f"what S3 knows of the objects in {root} is in extended attributes, which its file"
             f" system does not keep any more: {remedy}"
         )
-    reason = why_not(disk, dir_fd)
-    if reason is not None:
+    try:
+        return sidecar_proof.kind(disk, dir_fd)
+    except NoSidecars as why:
         raise ProbeError(
             f"the file system of {root} does not keep extended attributes, which hold what S3 knows"
-            f" of an object, and {reason}, so that files of its own cannot do so either: {remedy}"
-        )
-    return SIDECAR
+            f" of an object, and files beside it cannot do so either: {why}; {remedy}"
+        ) from None
 
 
 def _can_be_named(disk: Disk, dir_fd: int) -> bool:

@@ -21,6 +21,8 @@ XATTR_MAX = 65536
 #: files of the gateway's own.
 XATTR = "xattr"
 SIDECAR = "sidecar"
+#: Sidecars too, found by size and time (see :mod:`identities`).
+STAMPED = "stamped"
 
 #: What the last probe of a root found, so that it can be served when it is full.
 _RECORD = PRIVATE_DIR + b"/probe.json"
@@ -47,7 +49,8 @@ class Probe:
     :ivar locks: the kind of lock that holds between processes, of
         :mod:`s3daemon.store.posix.lock_kinds`; "" where none does.
     :ivar unicode_folding: names that differ only in how accented letters are composed are one.
-    :ivar metadata: where records are kept: :data:`XATTR` or :data:`SIDECAR`.
+    :ivar metadata: where records are kept: :data:`XATTR`, :data:`SIDECAR` or
+        :data:`STAMPED`.
     """
 
     xattr_bytes: int
@@ -73,7 +76,7 @@ class Probe:
         """One line for the log."""
         found = [
             "no xattrs, records in files of their own"
-            if self.metadata == SIDECAR
+            if self.metadata != XATTR
             else f"xattrs up to {self.xattr_bytes} bytes",
             f"names up to {self.name_bytes} bytes",
         ]
@@ -133,7 +136,11 @@ def _recorded(root_fd: int) -> tuple[Probe | None, str]:
     except (ValueError, TypeError, AttributeError):
         return nothing
     facts = attrs.asdict(known)
-    whole = facts.pop("locks") in ("", *KINDS) and facts.pop("metadata") in (XATTR, SIDECAR)
+    whole = facts.pop("locks") in ("", *KINDS) and facts.pop("metadata") in (
+        XATTR,
+        SIDECAR,
+        STAMPED,
+    )
     whole = whole and all(isinstance(value, int) for value in facts.values())
     return (known, surroundings) if whole else nothing
 

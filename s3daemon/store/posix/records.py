@@ -17,6 +17,7 @@ import attrs
 
 from s3daemon.store.posix import metadata, packing, private
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.identities import is_replaced, is_stamped
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.paths import READ, open_quietly
 from s3daemon.store.posix.syscalls import XattrReader, file_system_type
@@ -71,6 +72,13 @@ class MetadataStore(Protocol):
     def forget(self, disk: Disk, home: int, record: Record) -> None:
         """The entry of this record is gone: remove what was kept outside it."""
 
+    def mark(self, disk: Disk, fd: int, home: int) -> None:
+        """Prepare an open file that is about to get its first record; its time may change."""
+
+    @property
+    def moves_along(self) -> bool:
+        """Whether a directory that is renamed keeps its record."""
+
     def keeps_apart(self, home: int) -> bool:
         """Whether anything may be kept outside the entries that have this home."""
 
@@ -96,7 +104,9 @@ def is_gone(fd: int, name: bytes = b"") -> bool:
 
 def is_lost(record: Record, fd: int) -> bool:
     """Whether the record of an open entry is incomplete because the entry has just been removed."""
-    return record.damaged and record.spill is not None and is_gone(fd)
+    if not record.damaged or record.spill is None:
+        return False
+    return is_gone(fd) or (is_stamped(record.spill) and is_replaced(fd))
 
 
 class XattrMetadata:
@@ -159,6 +169,11 @@ class XattrMetadata:
             disk.unlink(private.SPILL + b"/" + record.spill.encode(), home)
         except FileNotFoundError:
             pass  # somebody else was faster
+
+    moves_along = True
+
+    def mark(self, disk: Disk, fd: int, home: int) -> None:
+        """See :meth:`MetadataStore.mark`."""
 
     def keeps_apart(self, home: int) -> bool:
         """See :meth:`MetadataStore.keeps_apart`."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from s3daemon.store.posix.probed import SIDECAR, Probe
+from s3daemon.store.posix.probed import SIDECAR, STAMPED, XATTR, Probe
+
+_SIDECARS = {
+    SIDECAR: "sidecar files, by handles",
+    STAMPED: "sidecar files, by sizes and times",
+}
 
 
 @attrs.frozen
@@ -29,12 +34,13 @@ def strategies(probe: Probe, local: bool) -> tuple[Strategy, ...]:
     return (
         Strategy(
             "records",
-            "sidecar files"
-            if probe.metadata == SIDECAR
-            else "extended attributes, long ones in spill files"
-            if probe.spills
-            else "extended attributes",
-            probe.metadata != SIDECAR,
+            _SIDECARS.get(
+                probe.metadata,
+                "extended attributes, long ones in spill files"
+                if probe.spills
+                else "extended attributes",
+            ),
+            probe.metadata == XATTR,
         ),
         Strategy(
             "new objects",

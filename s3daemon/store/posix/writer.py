@@ -166,6 +166,7 @@ def seal(
     :raises Busy: somebody goes on changing the file.
     """
     old = metadata.EMPTY
+    volume.metadata.mark(bucket.disk, draft.fd, bucket.home)
     for _ in range(4):
         st = os.fstat(draft.fd)
         record = record_of(st)

@@ -12,8 +12,9 @@ import attrs
 import pytest
 
 from s3daemon.store.interfaces import Attributes
-from s3daemon.store.posix import orphans
+from s3daemon.store.posix import identities, orphans
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.identities import Identity
 from s3daemon.store.posix.orphans import Orphans, find
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import SIDECAR
@@ -136,9 +137,9 @@ def test_a_file_that_is_moved_about_is_looked_for_twice(
     base = os.open(root, os.O_RDONLY)
     entries, searches = orphans._entries, []
 
-    def some(fd: int) -> Iterator[str]:
+    def some(fd: int, kind: Identity) -> Iterator[str]:
         searches.append(fd)
-        return entries(fd) if len(searches) > 1 else iter(())
+        return entries(fd, kind) if len(searches) > 1 else iter(())
 
     monkeypatch.setattr(orphans, "_entries", some)
     assert find(base, FUTURE, lambda: False) == []
@@ -155,14 +156,14 @@ def test_entries_that_cannot_be_looked_at(
 ) -> None:
     (root / "bucket" / "k").unlink()
     (root / "bucket" / "strange").touch()
-    real = orphans.name_of
+    real = identities.handle_of
 
     def refuse(fd: int, name: bytes = b"") -> str:
         if name == b"strange":
             raise OSError(code, os.strerror(code))
         return real(fd, name)
 
-    monkeypatch.setattr(orphans, "name_of", refuse)
+    monkeypatch.setattr(identities, "handle_of", refuse)
     before = len(kept(root))
     if fails:
         with pytest.raises(Exception, match=errno.errorcode[code]):

@@ -18,7 +18,7 @@ import pytest
 from s3daemon.store.posix import lock_kinds, lock_proof, sidecar_proof, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.probe import ProbeError, probe
-from s3daemon.store.posix.probed import SIDECAR, XATTR, Probe, recorded
+from s3daemon.store.posix.probed import SIDECAR, STAMPED, XATTR, Probe, recorded
 from tests.store.posix.disks import descriptors, tree
 
 
@@ -111,8 +111,8 @@ def test_attributes_for_which_there_is_no_room(
 @pytest.mark.parametrize(
     ("kind", "handle", "says"),
     [
-        (0x65735546, None, "on FUSE a file cannot be recognised"),
-        (0x4D44, None, "on FAT a file cannot be recognised"),
+        (0x65735546, None, "on FUSE a file has another handle when it is mounted again"),
+        (0x4D44, None, "on FAT a file has another handle when it is mounted again"),
         (0xEF53, "same", "handles of files are not theirs alone"),
         (0xEF53, "none", "files have no handles"),
     ],
@@ -126,9 +126,15 @@ def test_neither_attributes_nor_handles(
         monkeypatch.setattr(sidecar_proof, "handle_of", lambda *_: "01")
     if handle == "none":
         monkeypatch.setattr(sidecar_proof, "handle_of", refuse(errno.EOPNOTSUPP))
-    with pytest.raises(ProbeError, match=f"{says}.*mount it with user_xattr"):
+    assert probe(tmp_path).metadata == STAMPED
+    set_mtime = syscalls.set_mtime
+    monkeypatch.setattr(syscalls, "set_mtime", lambda fd, ns: set_mtime(fd, ns - ns % 1_000_000))
+    coarse = f"{says}.*, and it does not keep times to the nanosecond; mount it with user_xattr"
+    with pytest.raises(ProbeError, match=coarse):
         probe(tmp_path)
-    assert tree(tmp_path) == set()
+    monkeypatch.setattr(syscalls, "set_mtime", refuse(errno.EPERM))
+    with pytest.raises(ProbeError, match="the time of a file cannot be set"):
+        probe(tmp_path)
 
 
 def test_attributes_that_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from s3daemon.store.posix import lock_kinds, locks, syscalls
 from s3daemon.store.posix.doctor.findings import Finding, Verdict, yes
 from s3daemon.store.posix.lock_proof import holds
-from s3daemon.store.posix.probed import SIDECAR, XATTR_MAX, Probe
+from s3daemon.store.posix.probed import XATTR, XATTR_MAX, Probe
 from s3daemon.store.posix.trial import Trial
 from s3daemon.store.posix.watches import Watch, is_local
 
@@ -71,7 +71,7 @@ def calls(trial: Trial, probe: Probe) -> Iterator[Finding]:
 
 
 def _xattr(probe: Probe) -> Finding:
-    if probe.metadata == SIDECAR:
+    if probe.metadata != XATTR:
         return Finding(
             SECTION,
             "extended attributes",

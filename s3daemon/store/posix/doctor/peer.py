@@ -19,7 +19,7 @@ from s3daemon.store.posix.doctor.racing import creators
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.entries import names_in
 from s3daemon.store.posix.probe import ProbeError
-from s3daemon.store.posix.probed import SIDECAR, Probe
+from s3daemon.store.posix.probed import XATTR, Probe
 from s3daemon.store.posix.records import ATTRIBUTE
 from s3daemon.store.posix.trial import Trial
 
@@ -74,7 +74,7 @@ def peer(trial: Trial, other: Path, probe: Probe, wait: Patience) -> Iterator[Fi
             ("directory stamp", _directory_stamp, "an object that is put"),
         ):
             yield _delay(what, _longest(pair, trying), thing)
-        if probe.metadata != SIDECAR:
+        if probe.metadata == XATTR:
             yield _delay("record", _longest(pair, _record), "a tag that is set")
         yield _numbers(pair)
         yield _stays_open(pair)

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 
 from s3daemon.store.posix import orphans, private
+from s3daemon.store.posix.identities import KINDS
 from s3daemon.store.posix.names import PRIVATE_DIR
 from s3daemon.store.posix.paths import Place
 from s3daemon.store.posix.scrub.findings import (
@@ -22,10 +23,10 @@ from s3daemon.store.posix.sidecars import path_of
 from s3daemon.store.posix.spills import SPILL_NAME, STEP, search
 from s3daemon.store.posix.volume import Bucket
 
-_RECORDS = private.RECORDS.rpartition(b"/")[2]
+_SIDECARS = frozenset(kind.directory.rpartition(b"/")[2] for kind in KINDS)
 #: What may be there, beneath the root and in a bucket.
-_OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor", _RECORDS))
-_OF_BUCKET = frozenset((b"staging", b"spill", _RECORDS))
+_OF_ROOT = frozenset((b"staging", b"trash", b"locks", b"probe.json", b"janitor")) | _SIDECARS
+_OF_BUCKET = frozenset((b"staging", b"spill")) | _SIDECARS
 
 
 def scrub_root(round_: Round) -> None:
@@ -81,7 +82,7 @@ def _scrub_spills(round_: Round, bucket: Bucket) -> None:
 def _scrub_sidecars(round_: Round, bucket: Bucket | None, base: int) -> None:
     """Look for sidecars that are nobody's: among all entries beneath the base, and twice."""
     try:
-        if _RECORDS not in names_in(PRIVATE_DIR, base):
+        if not _SIDECARS.intersection(names_in(PRIVATE_DIR, base)):
             return
         found = orphans.find(base, round_.scope.before_ns, lambda: _go_on(round_))
     except OSError as exc:
