@@ -169,7 +169,7 @@ def test_what_the_probe_found(
     [
         ({}, "records", "extended attributes, long ones in spill files"),
         ({"xattr_bytes": 65536}, "records", "extended attributes"),
-        ({"metadata": SIDECAR}, "records", "sidecar files"),
+        ({"metadata": SIDECAR}, "records", "sidecar files, by handles"),
         ({}, "new objects", "unnamed files (O_TMPFILE)"),
         ({"tmpfile": False}, "new objects", "named files in .s3gate/staging"),
         ({}, "create-only writes", "linkat through /proc"),
