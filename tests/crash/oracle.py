@@ -41,6 +41,7 @@ from s3daemon.store.posix.sidecars import name_of, path_of
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire import checksums
+from tests.store.posix.scrub.tools import scrubbed
 
 #: ``("bucket", NAME)``, ``("object", BUCKET, KEY)`` or ``("upload", BUCKET, KEY, ID)``.
 Item = tuple[str, ...]
@@ -309,7 +310,14 @@ def debris(root: Path, uploads: Collection[str] = ()) -> Debris:
                 empty.add(at)
     used.add(str(_record(str(root), root).get("spill")))
     left |= {path for path in apart if os.path.basename(path) not in used}
+    left |= _what_a_scrub_says(root)
     return Debris(frozenset(left), frozenset(empty))
+
+
+def _what_a_scrub_says(root: Path) -> set[str]:
+    """A second opinion, which reads all contents and records again."""
+    wrong = [one for one in scrubbed(root)[0] if one.kind.level in ("damage", "inconsistent")]
+    return {f"{one.kind.name}: {os.fsdecode(b'/'.join(one.path))}: {one.detail}" for one in wrong}
 
 
 def _record(path: str, root: Path) -> Mapping[str, object]:
