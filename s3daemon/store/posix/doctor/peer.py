@@ -30,6 +30,10 @@ _ROUNDS, _BUDGET = 3, 1.0
 #: Milliseconds below which a delay is the time that looking takes.
 _AT_ONCE = 5.0
 
+#: Bytes that are looked at of a file, and a third of those of one that is too long for a cache to
+#: have all of it.
+_MOST, _LONG = 999, 2 << 20
+
 _FILE = b"shared"
 _OPEN_DIR = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN = os.O_RDONLY | os.O_CLOEXEC
@@ -268,17 +272,18 @@ def _numbers(pair: Pair) -> Finding:
 
 def _stays_open(pair: Pair) -> Finding:
     """Whether a version that is being read stays readable while the other mount replaces it."""
-    old, new = b"old" * 100_000, b"new" * 100_000
+    old, new = b"old" * _LONG, b"new" * _LONG
     _put(pair, old)
-    pair.wait.until(lambda: _content(pair.there) == old)
+    pair.wait.until(lambda: _content(pair.there) == old[:_MOST])
     stays = torn = False
     try:
         fd = os.open(_FILE, _OPEN, dir_fd=pair.there)
         try:
             _put(pair, new)
-            pair.wait.until(lambda: _content(pair.there) == new)
-            rest = os.pread(fd, len(old), 0)
-            stays, torn = rest == old, rest[:3] == new[:3]
+            pair.wait.until(lambda: _content(pair.there) == new[:_MOST])
+            # What nobody has read yet is in no cache.
+            rest = os.pread(fd, _MOST, len(old) - _MOST)
+            stays, torn = rest == old[-_MOST:], rest == new[-_MOST:]
         finally:
             os.close(fd)
     except OSError:
@@ -396,7 +401,7 @@ def _content(directory: int) -> bytes:
     except OSError:
         return b""
     try:
-        return os.pread(fd, 1 << 20, 0)
+        return os.pread(fd, _MOST, 0)
     except OSError:
         return b""
     finally:
