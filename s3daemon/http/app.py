@@ -6,6 +6,9 @@ redirect keys that begin with one, and the target was read from the raw bytes al
 
 from __future__ import annotations
 
+# Klein asks for this codec with the first request for a health path, and there may be no file
+# descriptor left to load it with.
+import encodings.idna  # noqa: F401 - loading it is what it is for
 import json
 from collections.abc import Mapping
 from typing import Any, cast

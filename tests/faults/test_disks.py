@@ -3,7 +3,9 @@ real ones, under a real daemon."""
 
 from __future__ import annotations
 
+import http.client
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import pytest
 
 from tests.faults.daemon import Daemon, daemon, wait_until
 from tests.faults.mounts import image, need, set_quota
+from tests.faults.scenarios import AUTHORIZATION
 
 FULL = (507, "StorageFull")
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -137,3 +140,36 @@ def test_the_kernel_makes_it_read_only(tmp_path: Path) -> None:
             assert one.ask("GET", "/b/kept").body == b"kept"
             assert one.said("GET", "/b?list-type=2") == (200, "")
             assert b"Traceback" not in one.log.read_bytes()
+
+
+def test_no_descriptors_are_left(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    with daemon(tmp_path / "daemon", root) as one:
+        assert one.said("PUT", "/b") == (200, "")
+        assert one.said("PUT", "/b/kept", b"kept" * 50_000) == (200, "")
+        client = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
+
+        def ask(method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+            signed = {} if path == "/healthz" else {"Authorization": AUTHORIZATION}
+            client.request(method, path, body, signed)
+            answer = client.getresponse()
+            return answer.status, answer.read()
+
+        assert ask("GET", "/b/kept")[0] == 200
+        wait_until(lambda: not one.holds())
+        pid, kind = one.process.pid, resource.RLIMIT_NOFILE
+        before = resource.prlimit(pid, kind)
+        resource.prlimit(pid, kind, (3, before[1]))
+        try:
+            for method, path in (("PUT", "/b/new"), ("PUT", "/b/kept"), ("DELETE", "/b/kept")):
+                status, document = ask(method, path, b"new" if method == "PUT" else b"")
+                assert (status, b"SlowDown" in document) == (503, True)
+            assert ask("GET", "/b?list-type=2")[0] == 503
+            assert ask("GET", "/healthz")[0] == 200
+        finally:
+            resource.prlimit(pid, kind, before)
+        assert ask("GET", "/b/kept") == (200, b"kept" * 50_000)
+        assert ask("PUT", "/b/new", b"new")[0] == 200
+        client.close()
+        assert b"Traceback" not in one.log.read_bytes()
