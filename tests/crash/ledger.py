@@ -163,9 +163,10 @@ def expected(
 
 
 def wrong(found: Mapping[Subject, State], expected: Expected) -> list[str]:
-    """What is not as it must be."""
+    """What is not as it must be; what no step has begun to make is not to be there."""
     complaints = []
-    for subject, states in expected.allowed.items():
+    for subject in {**expected.allowed, **found}:
+        states = expected.allowed.get(subject, (None,))
         if found[subject] not in states:
             wanted = " or ".join(map(str, states))
             complaints.append(f"{subject} is {found[subject]} and not {wanted}")
