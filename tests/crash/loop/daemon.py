@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -27,7 +28,8 @@ min_part_size = "0B"
 """
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 #: Seconds that a start may take on a machine with other things to do.
-_PATIENCE = 60
+_PATIENCE = 120
+_SERVES = re.compile(r"worker \d+ serves, pid \d+")
 
 
 class Daemon:
@@ -50,8 +52,8 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
-        """Start it; seconds until it had answered the first request."""
-        began = time.monotonic()
+        """Start it, with all of its workers; seconds until one had answered the first request."""
+        began, before = time.monotonic(), self._serving()
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -67,7 +69,18 @@ class Daemon:
             assert self._process.poll() is None, f"it ended: {self.said()}"
             assert time.monotonic() < began + _PATIENCE, f"it does not answer: {self.said()}"
             time.sleep(0.01)
-        return time.monotonic() - began
+        ready = time.monotonic() - began
+        while self._workers > 1 and self._serving() < before + self._workers:
+            # If one ends before that, the supervisor takes it that none can start.
+            assert self._process.poll() is None, f"it ended: {self.said()}"
+            assert time.monotonic() < began + _PATIENCE, f"not all serve: {self.said()}"
+            time.sleep(0.01)
+        return ready
+
+    def _serving(self) -> int:
+        """How many workers have begun to serve, in all of its lives."""
+        log = self._folder / "log"
+        return len(_SERVES.findall(log.read_text())) if log.exists() else 0
 
     def _answers(self) -> bool:
         try:

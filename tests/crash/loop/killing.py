@@ -84,6 +84,8 @@ class Loop:
             for number in range(kills):
                 self._round(number)
             self._daemon.stop()
+        with closing(PosixStore(self._root)) as store:
+            sweep(store)
         left = debris(self._root).files
         self.tally.complaints += [f"in the end {path} was left" for path in left]
         return self.tally
@@ -157,7 +159,8 @@ class Loop:
     def _look(self, ledger: Ledger, what: str, runs: bool) -> dict[Subject, State]:
         """What is on the disk.
 
-        :param runs: the daemon does.  What it is trying out in that moment is not told from debris.
+        :param runs: the daemon does.  What it tries out when it starts is not told from debris, and
+            would be swept with it.
         """
         complaints = []
         wanted = expected(ledger.steps, lambda _: True, lambda n: n in ledger.acknowledged)
@@ -167,8 +170,8 @@ class Loop:
             complaints += wrong(found, wanted)
             complaints += disagreements(store, BUCKET, found)
             complaints += finish_uploads(store, found)
-            sweep(store)
             if not runs:
+                sweep(store)
                 complaints += [f"{path} was left" for path in debris(self._root).files]
             found = look(store, found)
         self.tally.complaints += [f"{what}: {text}" for text in complaints]

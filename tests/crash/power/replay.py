@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.crash.power.writelog import Entry, Point, last_flush
 
-
 _STEP = 1024 * 1024
 
 
