@@ -58,9 +58,11 @@ def main() -> None:
     """Answer a line for each line: ``exclusive`` or ``shared`` takes the lock of a file.
 
     Arguments: the path of the file, and the kind.  The lock is held until the next line, or the
-    end.  The answers are ``taken``, ``held`` and ``none``.
+    end.  The answers are ``taken``, ``held`` and ``none``; before them all, ``ready``.
     """
     path, kind = sys.argv[1:]
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     fd = -1
     for line in sys.stdin:
         if fd >= 0:

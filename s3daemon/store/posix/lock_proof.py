@@ -7,6 +7,7 @@ each other's way.  That locks hold between *nodes* cannot be seen from one of th
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import subprocess
@@ -17,6 +18,9 @@ from s3daemon.store.posix import lock_kinds
 
 #: Seconds after which a process that waits for a lock server counts as one without an answer.
 _TIMEOUT = 20
+#: Seconds that the other process may take to start.  A busy machine says nothing about locks; and
+#: who believes that there are none refuses conditions, and overtakes those that others decide.
+_START = 120
 
 
 def proved(path: Path) -> str:
@@ -79,20 +83,27 @@ class _Other:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        if self._answer(_START) != "ready":
+            self.kill()
+            raise OSError(errno.ETIMEDOUT, "the other process does not start")
 
     def ask(self, what: str) -> str:
         """``exclusive`` or ``shared``; the answer, "" where there is none."""
         process = self._process
         assert process.stdin is not None
-        assert process.stdout is not None
         process.stdin.write(what.encode() + b"\n")
         process.stdin.flush()
+        return self._answer(_TIMEOUT)
+
+    def _answer(self, seconds: int) -> str:
+        stdout = self._process.stdout
+        assert stdout is not None
         # Not select(2), which knows no descriptor above 1023.
         ready = select.poll()
-        ready.register(process.stdout, select.POLLIN)
-        if not ready.poll(_TIMEOUT * 1000):
+        ready.register(stdout, select.POLLIN)
+        if not ready.poll(seconds * 1000):
             return ""
-        return process.stdout.readline().decode().strip()
+        return stdout.readline().decode().strip()
 
     def kill(self) -> None:
         """End it, as a crash would.  May be called twice."""

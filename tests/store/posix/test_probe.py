@@ -377,10 +377,14 @@ def test_a_process_that_hangs(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
         def poll(self, timeout: int) -> list[object]:
             return []
 
-    monkeypatch.setattr(lock_proof.select, "poll", Silence)
+    before = descriptors()
     other = lock_proof._Other(file, lock_kinds.OFD)
+    monkeypatch.setattr(lock_proof.select, "poll", Silence)
     assert other.ask("exclusive") == ""
     other.kill()
+    # One that does not come to its first word.
+    assert not lock_proof.holds(file, lock_kinds.OFD)
+    assert descriptors() == before
 
 
 def test_the_program(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,7 +399,7 @@ def test_the_program(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "fcntl", refuse(errno.EINVAL))
     monkeypatch.setattr(sys, "stdin", io.StringIO("exclusive\n"))
     lock_kinds.main()
-    assert out.getvalue() == "held\ntaken\nnone\n"
+    assert out.getvalue() == "ready\nheld\ntaken\nready\nnone\n"
     os.close(held)
 
 
