@@ -9,9 +9,10 @@
 #   local.sh down DIR         unmounts it and removes DIR
 #
 # Needs root, loop devices, and the programs that make the file system.  KIND is one of ext4, xfs,
-# btrfs, tmpfs, overlay; ramfs has no extended attributes of users, vfat no hard
+# btrfs, tmpfs, overlay; ramfs and fuse, a pass-through, have no extended attributes; vfat has no hard
 # links either.
 set -euo pipefail
+here=$(dirname "$(realpath "$0")")
 dir=$(realpath -m "${2:?up, full, room, again, ro, rw or down, and a folder}")
 
 needs() {
@@ -38,6 +39,24 @@ up() {
     vfat) needs mkfs.vfat && image mkfs.vfat defaults ;;
     tmpfs) mount -t tmpfs -o size=1G tmpfs "$dir/a" ;;
     ramfs) mount -t ramfs ramfs "$dir/a" ;;
+    fuse)
+        /usr/bin/python3 -c "import fusepy" 2>/dev/null && [ -c /dev/fuse ] || {
+            echo "python3-fusepy and /dev/fuse are needed" >&2
+            exit 77
+        }
+        mkdir "$dir/lower"
+        # As those that know no attributes: EOPNOTSUPP.
+        echo '{"getxattr": {"errno": 95}, "setxattr": {"errno": 95}, "listxattr": {"errno": 95},
+               "removexattr": {"errno": 95}}' >"$dir/table"
+        setsid /usr/bin/python3 "$here/../faults/fusefs.py" "$dir/lower" "$dir/a" "$dir/table" \
+            >"$dir/log" 2>&1 </dev/null &
+        for _ in $(seq 100); do
+            if mountpoint -q "$dir/a"; then return; fi
+            sleep 0.1
+        done
+        cat "$dir/log" >&2
+        exit 1
+        ;;
     overlay)
         mkdir "$dir"/{lower,upper,work}
         mount -t overlay -o "lowerdir=$dir/lower,upperdir=$dir/upper,workdir=$dir/work" overlay \

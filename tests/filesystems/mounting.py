@@ -14,7 +14,7 @@ _SCRIPTS = Path(__file__).parent
 _MISSING = 77
 
 #: On this machine only, by local.sh.
-LOCAL = ("ext4", "xfs", "btrfs", "tmpfs", "overlay", "ramfs")
+LOCAL = ("ext4", "xfs", "btrfs", "tmpfs", "overlay", "ramfs", "fuse")
 #: Of which these can be remounted and filled without harm to the machine.
 BOUNDED = ("ext4", "xfs", "btrfs", "tmpfs")
 #: Shared between nodes, each by a script of its own, and mounted twice.
