@@ -17,7 +17,7 @@ from contextlib import suppress
 import attrs
 
 from s3daemon.store.posix import lock_kinds
-from s3daemon.store.posix.descriptors import release
+from s3daemon.store.posix.descriptors import has_name, release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.upload_names import Scan, claim_name
 from s3daemon.store.posix.upload_state import UploadDir
@@ -60,7 +60,7 @@ def take(disk: Disk, directory: int, number: int, kind: str) -> Claim | None:
         os.close(fd)
         return Claim()
     try:
-        locked = lock_kinds.take(kind, fd, exclusive=True) and os.fstat(fd).st_nlink > 0
+        locked = lock_kinds.take(kind, fd, exclusive=True) and has_name(fd)
     except OSError:
         # Whoever completes the upload would take us for dead.
         release(fd)

@@ -1,9 +1,26 @@
-"""Letting go of descriptors."""
+"""Descriptors that outlive what they were opened for."""
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
+
+#: What shared file systems, and FUSE ones that go by paths, say of what is open and was removed.
+_GONE = frozenset((errno.ENOENT, errno.ESTALE))
+
+
+def has_name(fd: int) -> bool:
+    """Whether an open entry has a name still, as far as the file system says.
+
+    :raises OSError: it cannot be looked at.
+    """
+    try:
+        return os.fstat(fd).st_nlink > 0
+    except OSError as exc:
+        if exc.errno in _GONE:
+            return False
+        raise
 
 
 def release(fd: int) -> None:

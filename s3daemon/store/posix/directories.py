@@ -19,7 +19,7 @@ import attrs
 
 from s3daemon.store.interfaces import Busy
 from s3daemon.store.posix import locks, private, pruning
-from s3daemon.store.posix.descriptors import release
+from s3daemon.store.posix.descriptors import has_name, release
 from s3daemon.store.posix.names import is_natural, needs_record
 from s3daemon.store.posix.paths import (
     DIRECTORY,
@@ -174,7 +174,7 @@ def _write_implicit(volume: Volume, bucket: Bucket, fd: int, name: str | None) -
 
 def is_linked(bucket: Bucket, directory: Directory) -> bool:
     """Whether a directory is still where it was opened; under its lock it then stays there."""
-    if not os.fstat(directory.fd).st_nlink:
+    if not has_name(directory.fd):
         return False
     try:
         fd = open_place(bucket.fd, directory.place, DIRECTORY)

@@ -24,6 +24,7 @@ from s3daemon.store.interfaces import (
 )
 from s3daemon.store.posix import locks, metadata, removing
 from s3daemon.store.posix.copying import copy_into, empty_checksum
+from s3daemon.store.posix.descriptors import has_name
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.errnos import GONE, fact, facts
 from s3daemon.store.posix.factcache import FactCache
@@ -142,7 +143,7 @@ class PosixObjects:
                     # from replacing the same spill file, so a foreign one is no reason to refuse.
                     if locks.lock(found.fd) is False and found.is_directory:
                         raise Busy("another program holds a lock on the directory")
-                    if os.fstat(found.fd).st_nlink == 0:
+                    if not has_name(found.fd):
                         continue
                     old = volume.metadata.load(found.fd, at.home)
                     if is_lost(old, found.fd):

@@ -16,6 +16,7 @@ from typing import Protocol
 import attrs
 
 from s3daemon.store.posix import metadata, packing, private
+from s3daemon.store.posix.descriptors import has_name
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.identities import is_replaced, is_stamped
 from s3daemon.store.posix.metadata import Record
@@ -90,7 +91,7 @@ def is_gone(fd: int, name: bytes = b"") -> bool:
 
     :param name: one that it had, which is none of that kind.
     """
-    if not os.fstat(fd).st_nlink:
+    if not has_name(fd):
         return True
     if file_system_type(fd) not in _HIDING:
         return False

@@ -11,7 +11,7 @@ from s3daemon.store import levels
 from s3daemon.store.interfaces import BadBucketName, NoSuchBucket
 from s3daemon.store.levels import Durability
 from s3daemon.store.posix import keeping
-from s3daemon.store.posix.descriptors import release
+from s3daemon.store.posix.descriptors import has_name, release
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.lasting import Lasting
@@ -149,20 +149,20 @@ class Volume:
 
     def is_current(self, bucket: Bucket) -> bool:
         """Whether the bucket's name still leads to the directory that is open."""
-        if not os.fstat(bucket.fd).st_nlink:
+        if not has_name(bucket.fd):
             return False  # while it is being removed, its name may still lead to it
         try:
             with self.bucket(bucket.name) as now:
                 return os.path.sameopenfile(now.fd, bucket.fd)
-        except NoSuchBucket:
+        except (NoSuchBucket, FileNotFoundError):
             return False
 
     def why(self, bucket: Bucket, exc: OSError) -> Exception:
         """What an error under a bucket means: perhaps that the bucket was deleted meanwhile.
 
-        In a directory that was removed, Linux says ENOENT, ext4 also EPERM.
+        In a directory that was removed, Linux says ENOENT, ext4 also EPERM, and NFS ESTALE.
         """
-        if exc.errno in (errno.ENOENT, errno.EPERM) and not self.is_current(bucket):
+        if exc.errno in (errno.ENOENT, errno.EPERM, errno.ESTALE) and not self.is_current(bucket):
             return NoSuchBucket(bucket.name)
         return exc
 
