@@ -174,6 +174,16 @@ def summarise(totals: Totals, as_json: bool) -> None:
         return
     counts = attrs.asdict(totals)
     del counts["found"], counts["verified_bytes"]
-    size = kinds.show_size(totals.verified_bytes)
-    print(", ".join(f"{name} {count}" for name, count in counts.items()) + f"; {size} verified")
+    print(", ".join(f"{name} {count}" for name, count in counts.items()), end="; ")
+    print(f"{_size(totals.verified_bytes)} verified")
     print(", ".join(f"{level} {count}" for level, count in levels.items()))
+
+
+def _size(count: int) -> str:
+    """Bytes for people."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.1f} {unit}" if unit != "B" else f"{count} B"

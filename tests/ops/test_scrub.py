@@ -12,6 +12,7 @@ import pytest
 
 from s3daemon.ops import scrub_commands
 from s3daemon.ops.admin import main
+from s3daemon.store.posix.scrub.findings import Totals
 from s3daemon.store.posix.scrub.pacing import Pacer
 from s3daemon.store.posix.store import PosixStore
 from tests.store.tools import put
@@ -46,8 +47,23 @@ def test_all_is_well(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scrub", str(root)]) == 0
     out = capsys.readouterr().out
     assert "objects 2, verified 2," in out
-    assert "10B verified" in out
+    assert "10 B verified" in out
     assert "damage 0, inconsistent 0, leftover 0, note 0" in out
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KiB"),
+        (1 << 30, "1.0 GiB"),
+        (1 << 52, "4096.0 TiB"),
+    ],
+)
+def test_sizes_for_people(count: int, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scrub_commands.summarise(Totals(verified_bytes=count), as_json=False)
+    assert f"; {shown} verified\n" in capsys.readouterr().out
 
 
 def test_what_is_found(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
