@@ -11,13 +11,13 @@ import itertools
 import os
 import random
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from s3daemon.store.posix.probe import probe
-from s3daemon.store.posix.probed import Probe
+from s3daemon.store.posix.probed import SIDECAR, XATTR, Probe
 from s3daemon.store.posix.store import PosixStore
 from tests.history.baton import Baton
 from tests.history.clients import Client, History, Mix
@@ -36,11 +36,14 @@ KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def known() -> Iterator[Probe]:
-    """What the file system of the tests can do."""
+@pytest.fixture(scope="module", params=[XATTR, SIDECAR])
+def known(request: pytest.FixtureRequest) -> Probe:
+    """What the file system of the tests can do, with extended attributes or without."""
     with tempfile.TemporaryDirectory() as root:
-        yield probe(Path(root))
+        found = probe(Path(root))
+    if request.param == SIDECAR:
+        return attrs.evolve(found, metadata=SIDECAR, xattr_bytes=0)
+    return found
 
 
 def interleave(

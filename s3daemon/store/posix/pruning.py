@@ -35,7 +35,7 @@ def unmake(volume: Volume, bucket: Bucket, made: list[Place] | tuple[Place, ...]
 def prune(volume: Volume, bucket: Bucket, place: Place) -> None:
     """Remove a directory, and those above it, as long as they are implicit and empty.
 
-    What an error or a crash leaves of them is harmless, so this never fails and never syncs.
+    What an error or a crash leaves of them is harmless, so this never fails.
     """
     while place and remove(volume, bucket, place, IMPLICIT):
         place = place[:-1]
@@ -111,9 +111,10 @@ def _remove_open(volume: Volume, bucket: Bucket, place: Place, fd: int, which: W
 def forget(volume: Volume, bucket: Bucket, record: Record, parent: int) -> None:
     """A directory is gone: remove what its record keeps elsewhere.
 
-    Should a power cut bring the directory back, it must still be known whose bucket it is.
+    Should a power cut bring the directory back, it must still be known whose bucket it is, or that
+    it was made for an object and may go.
     """
-    if record.bucket is not None and record.spill is not None:
+    if record.spill is not None:
         bucket.disk.fsync(parent)
     volume.metadata.forget(volume.disk, bucket.home, record)
 

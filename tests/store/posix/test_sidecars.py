@@ -247,6 +247,14 @@ def test_a_shard_is_made_durably(store: PosixStore, root: Path) -> None:
     assert f"write create write flush fsync rename {made} rename fsync" in " ".join(trace.names)
 
 
+def test_a_directory_that_a_power_cut_may_bring_back_keeps_its_record(store: PosixStore) -> None:
+    put(store, "bucket", "d/e/f", b"x")
+    trace = Trace()
+    store.disk.hooks.append(trace)
+    store.objects.delete("bucket", "d/e/f")
+    assert " ".join(trace.names).endswith("rmdir fsync unlink rmdir fsync unlink")
+
+
 def test_each_change_of_a_save_fails(root: Path) -> None:
     directory = os.open(root, os.O_RDONLY)
     (root / "k").touch()
