@@ -4,9 +4,9 @@
 child is to talk on.  A process of its own, as it has one thread only and so may fork.
 
 The child says, one JSON text a line: ``{"told": ...}``, what it has been told before the request;
-``{"at": N}``, it stands before change N and goes on with the next byte it is sent; ``{"done":
-OUTCOME, "told": ..., "changes": N}``, it has the answer of the request; ``{"broken": TEXT}``.  Then
-it is gone, or without any of that when it is killed.
+``{"at": N}``, it stands before change N and goes on with the next byte it is sent; ``{"waits":
+true}``, it waits for a lock; ``{"done": OUTCOME, "told": ..., "changes": N}``, it has the answer of
+the request; ``{"broken": TEXT}``.  Then it is gone, or without any of that when it is killed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,7 @@ class Job:
     kill: int = -1
     half: bool = False
     broken: str = ""
+    says_when_it_waits: bool = False
     durability: Durability = "strict"
 
     def dump(self) -> bytes:
@@ -92,6 +94,18 @@ class Killer:
         return call(*args)
 
 
+class _Sleep:
+    """Who sleeps looks for a lock again and again: there is no other reason to.  It says so."""
+
+    def __init__(self, talk: socket.socket) -> None:
+        self._talk = talk
+        self._sleep = time.sleep
+
+    def __call__(self, seconds: float) -> None:
+        say(self._talk, waits=True)
+        self._sleep(seconds)
+
+
 def _nothing(fd: int) -> None:
     """Instead of a sync."""
 
@@ -118,6 +132,8 @@ def say(talk: socket.socket, **what: Any) -> None:
 def play(job: Job, talk: socket.socket) -> None:
     """What the child does."""
     killer = Killer(job, talk)
+    if job.says_when_it_waits:
+        time.sleep = _Sleep(talk)
     if job.broken:
         BREAKS[job.broken](pytest.MonkeyPatch())
     store = open_store(Path(job.root), job.probe, [killer], job.durability)

@@ -6,7 +6,7 @@ from s3daemon.store.interfaces import StorageError
 from s3daemon.wire.errors import S3Error
 from tests.crash import oracle
 from tests.crash.forker import Job
-from tests.crash.killing import PATIENCE, Child, Forker
+from tests.crash.killing import Child, Forker
 from tests.crash.oracle import View, debris, look
 from tests.crash.races import Race
 from tests.crash.scenes import BUCKET, WITHIN, Scene
@@ -59,9 +59,16 @@ def run(
     with forker.child(job) as first:
         if not first.wait_until_it_stands():
             return None
-        job = Job(root, stage.probe, race.second.name, told=first.told, broken=broken)
+        job = Job(
+            root,
+            stage.probe,
+            race.second.name,
+            told=first.told,
+            broken=broken,
+            says_when_it_waits=True,
+        )
         with forker.child(job) as second:
-            second.ends_within(PATIENCE)
+            second.wait_until_it_waits()
             first.go_on()
             first.wait()
             second.wait()

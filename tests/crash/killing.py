@@ -21,9 +21,6 @@ from tests.crash.scenes import Told
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: Seconds that somebody may wait for a lock of a process that stands still, until that is killed.
-PATIENCE = 0.03
-
 
 class Broken(Exception):
     """A child has failed in a way that no scene knows of."""
@@ -60,12 +57,11 @@ class Child:
                 return True
         return False
 
-    def ends_within(self, seconds: float) -> bool:
-        """Whether it comes to an end so soon, or says something all the while."""
-        while select.select([self._talk], [], [], seconds)[0]:
-            if self._hear() is None:
-                return True
-        return False
+    def wait_until_it_waits(self) -> None:
+        """Until it waits for somebody, or is gone.  :raises Broken:"""
+        while (said := self._hear()) is not None:
+            if "waits" in said:
+                return
 
     def go_on(self) -> None:
         """It has waited long enough."""

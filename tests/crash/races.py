@@ -36,10 +36,12 @@ class Race:
 
     :ivar first: is killed.
     :ivar second: is answered.
+    :ivar undecided: answers of it that say that nobody came to a decision.
     """
 
     first: Scene
     second: Scene
+    undecided: tuple[str, ...] = UNDECIDED
 
     @property
     def name(self) -> str:
@@ -51,7 +53,7 @@ class Race:
         first, second = self.first.act, self.second.act
         found = [self._in_turn(*order) for order in ((second,), (first, second), (second, first))]
         for _, view in (self._in_turn(), self._in_turn(first)):
-            found += [(undecided, view) for undecided in UNDECIDED]
+            found += [(undecided, view) for undecided in self.undecided]
         return found
 
     def _in_turn(self, *steps: Step) -> tuple[str, View]:
@@ -61,8 +63,12 @@ class Race:
         return answers.get(self.second.act, ""), look(store, WITHIN)
 
 
-def _race(name: str, before: tuple[Step, ...], first: Step, second: Step) -> Race:
-    return Race(Scene(f"{name}, 1", before, first), Scene(f"{name}, 2", before, second))
+def _race(name: str, before: tuple[Step, ...], first: Step, second: Step, *undecided: str) -> Race:
+    return Race(
+        Scene(f"{name}, 1", before, first),
+        Scene(f"{name}, 2", before, second),
+        (*UNDECIDED, *undecided),
+    )
 
 
 _UPLOAD = (begin("u", "k"), part("u", "k", 1, "one"), part("u", "k", 2, "two"))
@@ -90,7 +96,8 @@ RACES = [
     _race("tags, delete", _OLD, tag("k"), delete("k")),
     _race("make bucket, make bucket", (), make_bucket("other"), make_bucket("other")),
     _race("drop bucket, drop bucket", _UPLOAD, drop_bucket(BUCKET), drop_bucket(BUCKET)),
-    _race("put, drop bucket", (), put("a/k", "one"), drop_bucket(BUCKET)),
+    # A directory that somebody is making for an object counts as one.
+    _race("put, drop bucket", (), put("a/k", "one"), drop_bucket(BUCKET), "BucketNotEmpty"),
     _race("drop bucket, put", (), drop_bucket(BUCKET), put("a/k", "two")),
     _race("part, part", _UPLOAD, part("u", "k", 2, "TWO"), part("u", "k", 2, "new")),
     _race("first part, first part", _UPLOAD[:1], part("u", "k", 1, "1"), part("u", "k", 2, "2")),

@@ -112,7 +112,6 @@ def violations(
                 yield f"after {point} of {points[-1]} events, seed {seed}, {then}: {wrong}"
 
 
-def judge_of(stage: Stage, scene: Scene, told: Told) -> Judge:
+def judge_of(stage: Stage, expected: Expected, told: Told) -> Judge:
     """The judge of a scene: what was acknowledged is there, and nothing half-made is."""
-    expected = Expected.of(scene, stage)
     return lambda acknowledged, then: expected.wrong(stage, told, acknowledged, then)

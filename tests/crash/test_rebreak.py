@@ -1,13 +1,12 @@
 """The tests of crashes find what they are for: the store is broken on purpose, and they see it.
 
-They find nothing where nothing is broken: :func:`_finds` asks for that too, and the tests beside
-this one do.
+They find nothing where nothing is broken: the tests beside this one ask for that, of all requests.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,25 +26,24 @@ def _named(breaks: list[tuple[Break, str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("broken", "name"), breaks, ids=ids)
 
 
-def _power(stage: Stage, name: str, fail_sync: int = -1) -> list[str] | None:
-    """What power cuts show; None where there was no such sync."""
+def _power(stage: Stage, name: str) -> Iterator[str]:
+    """What power cuts show."""
     scene = scenes.BY_NAME[name]
-    recorded = record(stage, scene, fail_sync)
-    judge = judge_of(stage, scene, recorded.told)
-    share = 1.0 if fail_sync < 0 else 0.0
-    found = list(violations(stage, recorded, judge, _SEEDS, share))
-    return found if fail_sync < 0 or recorded.failed else None
+    recorded = record(stage, scene)
+    judge = judge_of(stage, Expected.of(scene, stage), recorded.told)
+    return violations(stage, recorded, judge, _SEEDS)
 
 
-def _failed_syncs(stage: Stage, name: str) -> list[str]:
+def _failed_syncs(stage: Stage, name: str) -> Iterator[str]:
     """What power cuts show after each sync has failed."""
-    found: list[str] = []
+    scene = scenes.BY_NAME[name]
+    expected = Expected.of(scene, stage)
     for number in itertools.count():
-        wrong = _power(stage, name, number)
-        if wrong is None:
-            return found
-        found += [f"sync {number} failed: {one}" for one in wrong]
-    raise AssertionError
+        recorded = record(stage, scene, number)
+        if not recorded.failed:
+            return
+        judge = judge_of(stage, expected, recorded.told)
+        yield from violations(stage, recorded, judge, _SEEDS, share=0.0)
 
 
 def _kills(stage: Stage, name: str, forker: Forker, broken: str) -> Iterator[str]:
@@ -70,27 +68,27 @@ def _race(stage: Stage, name: str, forker: Forker, broken: str) -> Iterator[str]
             yield from wrong_with(stage, outcomes, second)
 
 
-def _finds(bench: Callable[[], list[str]], patch: pytest.MonkeyPatch, broken: Break) -> None:
-    """It finds nothing, and then something."""
-    assert bench() == []
-    broken(patch)
-    assert bench()
-
-
 @_named(BY_POWER)
 def test_power_cuts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Break, name: str
 ) -> None:
-    stage = Stage(tmp_path)
-    _finds(lambda: _power(stage, name) or [], monkeypatch, broken)
+    broken(monkeypatch)
+    assert any(_power(Stage(tmp_path), name))
 
 
 @_named(BY_FAILED_SYNC)
 def test_failed_syncs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Break, name: str
 ) -> None:
+    broken(monkeypatch)
+    assert any(_failed_syncs(Stage(tmp_path), name))
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("name", sorted({name for _, name in (*BY_POWER, *BY_FAILED_SYNC)}))
+def test_nothing_is_found_where_nothing_is_broken(tmp_path: Path, name: str) -> None:
     stage = Stage(tmp_path)
-    _finds(lambda: _failed_syncs(stage, name), monkeypatch, broken)
+    assert list(_power(stage, name)) == list(_failed_syncs(stage, name)) == []
 
 
 @_named(BY_KILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.crash.recorder import Synced
 from tests.crash.scenes import SCENES, Scene
 from tests.crash.simulated import Tried, judge_of, record, violations
-from tests.crash.stages import KINDS, Stage
+from tests.crash.stages import KINDS, Expected, Stage
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
 
@@ -20,7 +21,7 @@ def found(
     """What is wrong after power cuts."""
     stage = Stage(path, kind)
     recorded = record(stage, scene)
-    judge = judge_of(stage, scene, recorded.told)
+    judge = judge_of(stage, Expected.of(scene, stage), recorded.told)
     return list(violations(stage, recorded, judge, seeds, share, tried))
 
 
@@ -34,10 +35,10 @@ def after_failed_syncs(
     stage: Stage, scene: Scene, numbers: set[int], seeds: range, tried: Tried
 ) -> list[str]:
     """What is wrong when one of the syncs fails, whatever is answered then, and the power goes."""
-    wrong = []
+    wrong, expected = [], Expected.of(scene, stage)
     for number in sorted(numbers):
         recorded = record(stage, scene, number)
-        judge = judge_of(stage, scene, recorded.told)
+        judge = judge_of(stage, expected, recorded.told)
         for one in violations(stage, recorded, judge, seeds, 0.0, tried):
             wrong.append(f"sync {number} failed, answered {recorded.answer!r}, {one}")
     return wrong
@@ -46,7 +47,7 @@ def after_failed_syncs(
 @pytest.mark.parametrize("kind", ["unnamed", "sidecars"])
 @every_scene
 def test_some_power_cuts(tmp_path: Path, scene: Scene, kind: str) -> None:
-    assert found(tmp_path, scene, kind, range(4), 0.15, Tried()) == []
+    assert found(tmp_path, scene, kind, range(3), 0.1, Tried()) == []
 
 
 @pytest.mark.crash
@@ -61,9 +62,9 @@ def test_power_cuts(tmp_path: Path, scene: Scene, kind: str) -> None:
 
 @every_scene
 def test_a_sync_fails_and_then_the_power_goes(tmp_path: Path, scene: Scene) -> None:
-    """The first one, and the last one."""
+    """One of them; all in :func:`test_each_sync_fails_and_then_the_power_goes`."""
     stage = Stage(tmp_path)
-    some = {0, syncs(stage, scene) - 1}
+    some = {random.Random(scene.name).randrange(syncs(stage, scene))}
     assert after_failed_syncs(stage, scene, some, range(3), Tried()) == []
 
 
