@@ -54,7 +54,7 @@ class Daemon:
     def start(self) -> float:
         """Start it, with all of its workers; seconds until one had answered the first request."""
         began, before = time.monotonic(), self._serving()
-        with (self._folder / "log").open("ab") as log:
+        with (self._folder / "daemon.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile="),
@@ -79,7 +79,7 @@ class Daemon:
 
     def _serving(self) -> int:
         """How many workers have begun to serve, in all of its lives."""
-        log = self._folder / "log"
+        log = self._folder / "daemon.log"
         return len(_SERVES.findall(log.read_text())) if log.exists() else 0
 
     def _answers(self) -> bool:
@@ -92,7 +92,7 @@ class Daemon:
 
     def said(self) -> str:
         """The end of its log."""
-        return (self._folder / "log").read_text()[-3000:]
+        return (self._folder / "daemon.log").read_text()[-3000:]
 
     @property
     def workers(self) -> list[int]:
