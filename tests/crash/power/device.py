@@ -60,7 +60,7 @@ def missing() -> str:
     """Why there can be no such disk here; "" if there can."""
     if os.geteuid() != 0:
         return "only root may mount"
-    for program in ("qemu-storage-daemon", "losetup", "mount"):
+    for program in ("qemu-storage-daemon", "losetup", "mount", "fallocate"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
     for device in ("/dev/loop-control", "/dev/fuse"):
@@ -75,6 +75,8 @@ def make_image(engine: Engine, path: Path) -> None:
         file.truncate(engine.size * _MIB)
     subprocess.run([*engine.make, str(path)], check=True, stdout=subprocess.DEVNULL)
     os.truncate(path, engine.size * _MIB + SPARE)
+    # It is going to be copied often, and some write zeros in great number.
+    subprocess.run(["fallocate", "--dig-holes", str(path)], check=True)
 
 
 @attrs.define
