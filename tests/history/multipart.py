@@ -38,10 +38,12 @@ class Side:
 
     :ivar upload: the one that was begun last.
     :ivar under_way: a part that was begun.
+    :ivar before_ns: what nobody has touched since then is old.
     """
 
-    def __init__(self, store: IStore) -> None:
+    def __init__(self, store: IStore, before_ns: int = _LATER_NS) -> None:
         self.store = store
+        self.before_ns = before_ns
         self.upload: UploadInfo | None = None
         self.under_way: IPartWriter | None = None
 
@@ -69,6 +71,25 @@ class Side:
         except StorageError as exc:
             return (type(exc).__name__,)
         return tuple((part.number, part.size, part.etag) for part in page.parts)
+
+
+def moment(root: Path) -> int:
+    """One that is after all that was ever changed beneath a root, and before all that will be.
+
+    The clock of a file system stands still for some milliseconds.
+    """
+    made = [Path(above) / name for above, _, names in os.walk(root) for name in names]
+    newest = max(os.lstat(path).st_ctime_ns for path in made)
+    clock = root / ".s3gate" / "clock"
+    while newest >= (now := _touched(clock)):
+        pass
+    clock.unlink()
+    return now
+
+
+def _touched(path: Path) -> int:
+    path.touch()
+    return path.stat().st_mtime_ns
 
 
 # ---------------------------------------------------------------- moves
@@ -129,7 +150,7 @@ def _abort(side: Side) -> None:
 
 
 def _expire(side: Side) -> None:
-    side.store.uploads.expire(_LATER_NS)
+    side.store.uploads.expire(side.before_ns)
 
 
 def _put(side: Side) -> str:

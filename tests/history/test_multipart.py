@@ -19,7 +19,7 @@ from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import Probe
 from s3daemon.store.posix.store import PosixStore
 from tests.history.baton import Baton
-from tests.history.multipart import BUCKET, MOVES, Explorer, Side, Step, Tally, Way, model
+from tests.history.multipart import BUCKET, MOVES, Explorer, Side, Step, Tally, Way, model, moment
 from tests.store.posix.disks import descriptors
 
 LENGTH = int(os.environ.get("S3GATE_TEST_LENGTH", "4"))
@@ -94,9 +94,10 @@ def meet(seed: int, root: Path, known: Probe, monkeypatch: pytest.MonkeyPatch) -
         # Several uploads expire one by one.
         sensible = [move for move in MEETING if move != "expire" or start.count("begin") == 1]
         moves = chance.choices(sensible, k=chance.choice([2, 2, 3]))
+        first.before_ns = moment(root)
         sides = [first]
         for number in range(1, len(moves)):
-            sides.append(Side(stores[number % 2]))
+            sides.append(Side(stores[number % 2], first.before_ns))
             sides[-1].upload = first.upload
         results: list[tuple[str, object]] = [("", None)] * len(moves)
 
