@@ -16,6 +16,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from s3daemon.store.posix import lock_kinds
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import SIDECAR, XATTR, Probe
 from s3daemon.store.posix.store import PosixStore
@@ -89,3 +90,14 @@ def test_every_interleaving_is_some_order(
         root = tmp_path / str(seed)
         history = interleave(seed, KEYS[name], root, known, monkeypatch)
         assert history.check() == {}, f"seed {seed}, keys {name}"
+
+
+def test_locks_that_exclude_nobody_are_found(
+    tmp_path: Path, known: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken on purpose: everybody gets the lock of a key at once."""
+    monkeypatch.setattr(lock_kinds, "take", lambda *_, **__: True)
+    for seed in range(1000):
+        if interleave(seed, KEYS["one"], tmp_path / str(seed), known, monkeypatch).check():
+            return
+    raise AssertionError("nothing was found")
