@@ -62,7 +62,8 @@ def _duration(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Examine, print, judge."""
-    command = [sys.executable, "-m", doctor.__name__, str(options.root.absolute())]
+    # -P: what lies in the directory where this is started is no module of ours.
+    command = [sys.executable, "-P", "-m", doctor.__name__, str(options.root.absolute())]
     if options.peer is not None:
         command.append(str(options.peer.absolute()))
     examination = Examination(command, options.within)

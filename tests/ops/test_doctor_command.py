@@ -109,6 +109,20 @@ def test_one_that_ends_in_the_middle(end: str) -> None:
     assert examination.error == "the examination ended in the middle, trying names"
 
 
+def test_what_lies_about_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Root may be in a directory where anybody can put files."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "here/json.py").write_text("raise SystemExit('this is not json')")
+    monkeypatch.chdir(tmp_path / "here")
+    package = Path(doctor_command.__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", str(package))
+    assert main(["doctor", str(tmp_path / "root")]) == 0
+    assert "it can hold a store" in capsys.readouterr().out
+
+
 def test_what_is_not_wanted_any_more_is_ended(tmp_path: Path) -> None:
     """As when whoever reads the table goes away."""
     command = [sys.executable, "-m", "s3daemon.store.posix.doctor", str(tmp_path)]

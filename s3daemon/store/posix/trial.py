@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from s3daemon.store.posix.names import PRIVATE_DIR
 
 _PREFIX = b"probe-"
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+#: Signals that end a program, for which it may have handlers.
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 #: Nanoseconds after which such a directory belongs to nobody any more: trying takes minutes at
 #: most, and whoever tries makes entries all the while.
@@ -50,22 +54,31 @@ def trial(disk: Disk, root: Path, root_fd: int) -> Iterator[Trial]:
 
     :raises OSError: it cannot be made.
     """
-    try:
-        disk.mkdir(PRIVATE_DIR, root_fd)
-    except FileExistsError:
-        pass
     name = PRIVATE_DIR + b"/" + _PREFIX + private.unique()
-    disk.mkdir(name, root_fd)
+    # A signal whose handler raises must not come between making it and remembering to remove it.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
-        fd = os.open(name, _OPEN, dir_fd=root_fd)
         try:
-            with suppress(OSError):  # whoever tries next has to do it then
-                _clear_away(disk, root_fd, os.fstat(fd).st_mtime_ns)
-            yield Trial(disk, root, root_fd, name, fd)
+            disk.mkdir(PRIVATE_DIR, root_fd)
+        except FileExistsError:
+            pass
+        disk.mkdir(name, root_fd)
+        try:
+            fd = os.open(name, _OPEN, dir_fd=root_fd)
+            try:
+                with suppress(OSError):  # whoever tries next has to do it then
+                    _clear_away(disk, root_fd, os.fstat(fd).st_mtime_ns)
+                signal.pthread_sigmask(signal.SIG_SETMASK, held)
+                try:
+                    yield Trial(disk, root, root_fd, name, fd)
+                finally:
+                    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            finally:
+                os.close(fd)
         finally:
-            os.close(fd)
+            private.remove_tree(disk, name, root_fd)
     finally:
-        private.remove_tree(disk, name, root_fd)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _clear_away(disk: Disk, root_fd: int, now_ns: int) -> None:

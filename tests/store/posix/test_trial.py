@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,42 @@ def test_nothing_is_left(tmp_path: Path, root_fd: int) -> None:
             raise KeyboardInterrupt
     assert tree(tmp_path) == set()
     assert descriptors() == before
+
+
+class Ended(BaseException):
+    """What a handler raises."""
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", range(6))
+def test_a_signal_at_any_moment(tmp_path: Path, root_fd: int, number: int, after: bool) -> None:
+    """Before or after each of the changes of making it and removing it."""
+    seen: list[str] = []
+
+    def hook(name: str, call: Any, *args: Any) -> Any:
+        seen.append(name)
+        now = len(seen) == number + 1
+        if now and not after:
+            signal.raise_signal(signal.SIGTERM)
+        result = call(*args)
+        if now and after:
+            signal.raise_signal(signal.SIGTERM)
+        return result
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Ended
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(Ended):
+            with trial(Disk("strict", [hook]), tmp_path, root_fd) as tried:
+                (tried.path / "file").touch()
+            signal.raise_signal(signal.SIGTERM)  # there are not so many changes
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert tree(tmp_path) == set()
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_what_a_killed_one_left_is_removed_when_it_is_old(tmp_path: Path, root_fd: int) -> None:

@@ -20,7 +20,8 @@ from s3daemon.store.posix.probe import ProbeError
 
 def main(arguments: list[str]) -> None:
     """Examine, and say what is found as it is found."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which clears away what was made
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     root = Path(arguments[0])
     try:
         _check_user(root)
@@ -29,6 +30,13 @@ def main(arguments: list[str]) -> None:
             _say(finding=finding.as_dict())
     except ProbeError as error:
         _say(error=str(error))
+
+
+def _end(*_: object) -> None:
+    """End, and clear away what was made; nothing is to come between that."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def _check_user(root: Path) -> None:
@@ -59,7 +67,7 @@ def _say(**what: Any) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except (BrokenPipeError, KeyboardInterrupt):
+    except BrokenPipeError:
         # Nobody listens any more; nor is anything left in the buffer to fail once again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
