@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import http.client
 import random
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 from tests.faults.conftest import Figure
 from tests.faults.daemon import REPOSITORY, Daemon, daemon, wait_until
 from tests.faults.mounts import Faulty, faulty
+from tests.faults.stage import FULL
 from tests.support.inmemory import Response
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -231,3 +233,19 @@ def test_a_sync_that_fails_once(disk: Faulty, one: Daemon, operation: str) -> No
     assert one.ready()[0] == 200
     with suppress(FileNotFoundError):
         assert not list((disk.below / "b/.s3gate/staging").iterdir())
+
+
+@pytest.mark.parametrize("has_fsync", [True, False])
+def test_bytes_that_are_refused_when_a_file_is_closed(
+    disk: Faulty, one: Daemon, has_fsync: bool
+) -> None:
+    """Where FUSE has no fsync the kernel says that all is well: only closing tells."""
+    refuses = {"flush": {"errno": errno.EDQUOT}}
+    disk.set(**refuses if has_fsync else {**refuses, "fsync": {"errno": errno.ENOSYS}})
+    for path, body in (("/b/kept", b"new" * 50_000), ("/b/new", b"new")):
+        assert one.said("PUT", path, body) == FULL
+    disk.set()
+    assert one.ask("GET", "/b/kept").body == b"kept" * 50_000
+    assert one.said("GET", "/b/new") == (404, "NoSuchKey")
+    assert one.said("PUT", "/b/kept", b"new") == (200, "")
+    assert one.ask("GET", "/b/kept").body == b"new"
