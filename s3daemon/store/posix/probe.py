@@ -180,12 +180,18 @@ def _sidecars(disk: Disk, root: Path, dir_fd: int, before: Probe | None) -> str:
             f" system does not keep any more: {remedy}"
         )
     try:
-        return sidecar_proof.kind(disk, dir_fd)
+        found = sidecar_proof.kind(disk, dir_fd)
     except NoSidecars as why:
         raise ProbeError(
             f"the file system of {root} does not keep extended attributes, which hold what S3 knows"
             f" of an object, and files beside it cannot do so either: {why}; {remedy}"
         ) from None
+    if before is not None and before.metadata != found:
+        raise ProbeError(
+            f"what S3 knows of the objects in {root} is in files that are found by what its file"
+            " system does not say now (handles, or exact times): mount it as it was"
+        )
+    return found
 
 
 def _can_be_named(disk: Disk, dir_fd: int) -> bool:

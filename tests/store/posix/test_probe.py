@@ -99,6 +99,18 @@ def test_without_attributes(
     assert tree(tmp_path) == set()
 
 
+@pytest.mark.parametrize("kinds", [(SIDECAR, STAMPED), (STAMPED, SIDECAR)])
+def test_sidecars_of_the_other_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(os, "setxattr", refuse(errno.ENOTSUP))
+    monkeypatch.setattr(sidecar_proof, "kind", lambda *_: kinds[0])
+    assert probe(tmp_path).metadata == kinds[0]
+    monkeypatch.setattr(sidecar_proof, "kind", lambda *_: kinds[1])
+    with pytest.raises(ProbeError, match="mount it as it was"):
+        probe(tmp_path)
+
+
 def test_attributes_for_which_there_is_no_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
