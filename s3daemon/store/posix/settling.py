@@ -50,6 +50,9 @@ class Settling:
         :param fd: stays the caller's.
         :param prune: it may be empty now.
         """
+        prune = prune and self._prune and bool(place)
+        if not prune and not self._bucket.disk.syncs_names:
+            return  # there is nothing to do
         status = os.fstat(fd)
         identity = status.st_dev, status.st_ino
         if identity not in self._changed:
@@ -58,7 +61,7 @@ class Settling:
             self._changed[identity] = _Changed(os.dup(fd), place)
         changed = self._changed[identity]
         changed.numbers.add(number)
-        changed.prune = changed.prune or (prune and self._prune)
+        changed.prune = changed.prune or prune
 
     def settle_below(self, place: Place) -> None:
         """Settle all, if a directory in this one is waiting: it can then be seen to be empty."""

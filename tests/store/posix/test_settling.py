@@ -50,6 +50,18 @@ def test_each_directory_is_synced_once(root: Path, disk_store: PosixStore) -> No
     assert not (root / "bucket" / "a").exists()
 
 
+def test_where_nothing_is_synced_it_is_pruned_all_the_same(
+    root: Path, disk_store: PosixStore
+) -> None:
+    for key in ("a/b/1", "a/2", "k"):
+        put(disk_store, "bucket", key)
+    disk_store.buckets.set_durability("bucket", "relaxed")
+    disk_store.disk.hooks.append(synced := Synced(root))
+    assert delete_all(disk_store, "a/b/1", "a/2", "k", "none") == [None] * 4
+    assert synced.taken() == []
+    assert os.listdir(root / "bucket") == []
+
+
 def test_folders_with_what_is_in_them(root: Path, disk_store: PosixStore) -> None:
     for key in ("d/", "d/e/", "d/e/x", "d/y", "f/"):
         put(disk_store, "bucket", key)
