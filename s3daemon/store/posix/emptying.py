@@ -140,6 +140,7 @@ def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> N
     record = volume.metadata.load(bucket.fd, bucket.home)
     if record.put_ns is not None:
         raise BucketNotEmpty(bucket.name)  # put as an object of the bucket that it lies in
+    disk = bucket.disk  # on its level, which cannot be read any more when it is gone
     parent = open_place(volume.fd, bucket.place[:-1], DIRECTORY)
     try:
         for _ in range(_TRIES):
@@ -156,7 +157,7 @@ def _remove_top(volume: Volume, bucket: Bucket, undo: list[_Aside | _Gone]) -> N
                 if any(name not in RESERVED for name in names_in(bucket.fd)):
                     raise BucketNotEmpty(bucket.name) from exc
             else:
-                bucket.disk.sync_names(parent)
+                disk.sync_names(parent)
                 pruning.forget(volume, bucket, record, parent)
                 return
     finally:

@@ -28,6 +28,7 @@ import attrs
 
 from s3daemon.store.posix import metadata, packing, private
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.handles import handle_of
 from s3daemon.store.posix.identities import (
     HANDLES,
@@ -158,7 +159,12 @@ class SidecarMetadata:
 
     def _base(self, home: int) -> tuple[int, int]:
         """The directory whose ``.s3gate`` has the sidecars, and its device."""
-        device = os.fstat(home).st_dev
+        try:
+            device = os.fstat(home).st_dev
+        except OSError as exc:
+            if exc.errno not in GONE:
+                raise
+            device = self._device  # of a bucket that was deleted, on FUSE
         return (self._root if device == self._device else home), device
 
     def _write(self, disk: Disk, base: int, raw: bytes) -> bytes:
