@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from s3daemon.store.posix import sidecar_proof, syscalls
+from s3daemon.store.posix import anchors, sidecar_proof, syscalls
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.key_locks import KeyLocks
 from s3daemon.store.posix.lock_proof import proved
@@ -88,6 +88,7 @@ def _probe_in(disk: Disk, root: Path, root_fd: int) -> Probe:
                 " mount it read-write, and let the daemon's user own it"
             ) from exc
         found = _try_all(disk, root, tried.fd, recorded(root_fd))
+        _check_anchor(root, root_fd)
         return attrs.evolve(found, locks=proved(tried.path / "file"))
 
 
@@ -166,6 +167,20 @@ def _xattr_bytes(disk: Disk, root: Path, fd: int, dir_fd: int | None) -> int:
                 too_long = size
         size = min((fits + too_long) // 2 if too_long <= XATTR_MAX else fits * 4, XATTR_MAX)
     return fits
+
+
+def _check_anchor(root: Path, root_fd: int) -> None:
+    """:raises ProbeError: the root is a copy, and what is known of its files has stayed behind."""
+    try:
+        holds = anchors.holds(root_fd)
+    except OSError as exc:
+        raise ProbeError(f".s3gate/records in {root} cannot be read: {exc.strerror}") from exc
+    if not holds:
+        raise ProbeError(
+            f"{root} is a copy: what S3 knew of its objects, in .s3gate/records, belongs to the"
+            " files that it was copied from. Copy the volume block by block, or the objects through"
+            " S3; to serve it without owners and metadata, remove .s3gate/records"
+        )
 
 
 def _sidecars(disk: Disk, root: Path, dir_fd: int, before: Probe | None) -> str:

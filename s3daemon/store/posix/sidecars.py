@@ -26,7 +26,7 @@ from functools import lru_cache
 
 import attrs
 
-from s3daemon.store.posix import metadata, packing, private
+from s3daemon.store.posix import anchors, metadata, packing, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.handles import handle_of
@@ -156,6 +156,8 @@ class SidecarMetadata:
         """Make the directory, by which it is known that a root has sidecars."""
         with suppress(OSError):  # then with the first record
             private.make(disk, self._root, self._identity.directory)
+            if self._identity is HANDLES:
+                anchors.drop(disk, self._root)
 
     def _base(self, home: int) -> tuple[int, int]:
         """The directory whose ``.s3gate`` has the sidecars, and its device."""

@@ -146,7 +146,8 @@ def tree(top: Path) -> set[str]:
     for path, directories, files in os.walk(top):
         for name in directories + files:
             found.add(os.path.relpath(os.path.join(path, name), top))
-    own = re.compile(r"|/staging|/spill|/trash|/locks(/00)?|/probe\.json|/records(/[0-9a-f]{2})?")
+    records = "/records(/anchor|/[0-9a-f]{2})?"
+    own = re.compile(rf"|/staging|/spill|/trash|/locks(/00)?|/probe\.json|{records}")
     return {
         name
         for name in found

@@ -13,11 +13,11 @@ import attrs
 import pytest
 
 from s3daemon.store.interfaces import Attributes, BucketNotEmpty, Unavailable
-from s3daemon.store.posix import handles, keeping, metadata, packing, private, sidecars
+from s3daemon.store.posix import anchors, handles, keeping, metadata, packing, private, sidecars
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.metadata import BucketRecord, Record
-from s3daemon.store.posix.probe import probe
+from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.store.posix.probed import SIDECAR, Probe
 from s3daemon.store.posix.records import ATTRIBUTE
 from s3daemon.store.posix.sidecars import SidecarMetadata, is_sidecar, name_of, path_of
@@ -238,7 +238,7 @@ def test_the_order_of_a_put(store: PosixStore, root: Path) -> None:
 
 
 def test_a_shard_is_made_durably(store: PosixStore, root: Path) -> None:
-    for shard in (root / ".s3gate" / "records").iterdir():
+    for shard in (root / ".s3gate" / "records").glob("??"):
         shutil.rmtree(shard)
     trace = Trace()
     store.disk.hooks.append(trace)
@@ -464,6 +464,45 @@ def test_the_attribute_is_durable_before_the_sidecar_goes(root: Path, known: Pro
 def test_a_root_without_sidecars_does_not_look_for_any(root: Path) -> None:
     found = keeping.store_of(Disk("strict"), os.open(root, os.O_RDONLY), probe(root))
     assert type(found).__name__ == "XattrMetadata"
+
+
+def test_a_copied_root_is_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "setxattr", refuse)
+    for _ in range(2):
+        store = PosixStore(root)
+        assert store.probe.metadata == SIDECAR
+        store.close()
+    copied = tmp_path / "copied"
+    shutil.copytree(root, copied)
+    with pytest.raises(ProbeError, match=r"is a copy.*block by block"):
+        probe(copied)
+    monkeypatch.undo()
+    with pytest.raises(ProbeError, match="is a copy"):
+        probe(copied)  # also where it has attributes by now: some records are only in sidecars
+    root.rename(tmp_path / "moved")
+    probe(tmp_path / "moved")
+    shutil.rmtree(copied / ".s3gate" / "records")
+    probe(copied)
+    monkeypatch.setattr(anchors, "read_whole", refuse)
+    with pytest.raises(ProbeError, match="cannot be read"):
+        probe(copied)
+
+
+def refuse(*_: Any) -> bytes:
+    """It is not supported."""
+    raise OSError(errno.ENOTSUP, "not supported")
+
+
+def test_an_anchor_that_cannot_be_written_leaves_nothing(root: Path, known: Probe) -> None:
+    store = PosixStore(root, known=known, hooks=[Fails("rename", errno.EIO)])
+    assert os.listdir(root / ".s3gate" / "staging") == []
+    assert not (root / ".s3gate" / "records" / "anchor").exists()
+    store.buckets.create("bucket", "alice")
+    store.close()
+    PosixStore(root, known=known).close()
+    assert (root / ".s3gate" / "records" / "anchor").exists()
 
 
 @pytest.mark.parametrize(
