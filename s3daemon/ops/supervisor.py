@@ -17,22 +17,19 @@ from typing import Any
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from s3daemon.ops import orders
 from s3daemon.ops.crew import Worker
+from s3daemon.ops.leaving import Leaving
 from s3daemon.ops.listening import Place, announce
 from s3daemon.ops.notifying import Notify
 from s3daemon.ops.opening import open_port
 from s3daemon.ops.pulse import Pulse
 from s3daemon.ops.signals import Signals
 from s3daemon.ops.slots import CannotChange, Plan, Slot
-
-#: Seconds beyond ``server.drain`` that a worker may take to end before it is killed: what it gives
-#: threads, and connections that it ends.
-BEYOND = 20.0
 
 
 class ForWorkers(ServerFactory):
@@ -61,18 +58,18 @@ class Supervisor(Service):
     _pulse: Pulse = attrs.field(init=False)
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _slots: dict[int, Slot] = attrs.field(factory=dict)
-    _leaving: dict[Worker, IDelayedCall] = attrs.field(factory=dict)
+    _leaving: Leaving = attrs.field(init=False)
     _reading: set[Worker] = attrs.field(factory=set)
     _started: bool = False
     _rolling: list[int] = attrs.field(factory=list)
     _before_roll: Plan | None = None
     _stopped: Deferred[None] | None = None
-    _kill: IDelayedCall | None = None
     _failed: bool = False
     _log: Logger = attrs.field(factory=lambda: Logger(namespace="s3daemon.supervisor"))
 
     def __attrs_post_init__(self) -> None:
         self._pulse = Pulse(self._serving, self._reactor)
+        self._leaving = Leaving(self._reactor)
 
     # -- Service -------------------------------------------------------------------------------
 
@@ -109,8 +106,7 @@ class Supervisor(Service):
         for slot in self._slots.values():
             slot.cancel()
         for worker in self._workers():
-            worker.order(orders.STOP)
-        self._kill = self._reactor.callLater(self.plan.drain + BEYOND, self._kill_all)
+            self._leaving.stop(worker, self.plan.drain)
         self._look_whether_all_are_gone()
         return stopped.addCallback(lambda _: None)
 
@@ -171,7 +167,7 @@ class Supervisor(Service):
             slot = self._slots.pop(number)
             slot.cancel()
             if slot.current is not None:
-                self._retire(slot.current)
+                self._leaving.retire(slot.current, self.plan.drain)
         self._log.info("all workers have been replaced")
         self._tell()
 
@@ -187,11 +183,6 @@ class Supervisor(Service):
                 self._fill(slot)
         self._tell()
 
-    def _retire(self, worker: Worker) -> None:
-        late = orders.LINGER + self.plan.drain + BEYOND
-        self._leaving[worker] = self._reactor.callLater(late, self._too_late, worker)
-        worker.order(orders.RETIRE)
-
     # -- what workers say ------------------------------------------------------------------------
 
     def ready(self, worker: Worker) -> None:
@@ -204,7 +195,7 @@ class Supervisor(Service):
             slot.coming, before, slot.current = None, slot.current, worker
             self._say_who_serves(worker)
             if before is not None:
-                self._retire(before)
+                self._leaving.retire(before, self.plan.drain)
             self._rolling.pop(0)
             self._roll_on()
             return
@@ -225,8 +216,7 @@ class Supervisor(Service):
 
     def ended(self, worker: Worker, how: str) -> None:
         """Its process is gone."""
-        if (late := self._leaving.pop(worker, None)) is not None and late.active():
-            late.cancel()
+        self._leaving.gone(worker)
         slot = self._slots.get(worker.number)
         if self._stopped is not None:
             if slot is not None:
@@ -292,7 +282,8 @@ class Supervisor(Service):
     def _workers(self) -> list[Worker]:
         """All processes there are."""
         of_slots = [who for slot in self._slots.values() for who in (slot.current, slot.coming)]
-        return [worker for worker in of_slots if worker is not None] + list(self._leaving)
+        found = [worker for worker in of_slots if worker is not None]
+        return list(dict.fromkeys((*found, *self._leaving)))
 
     def _serving(self) -> list[Worker]:
         """Those that should be able to answer."""
@@ -304,21 +295,9 @@ class Supervisor(Service):
             self._failed = True
             self.fail()
 
-    def _kill_all(self) -> None:
-        self._kill = None
-        for worker in self._workers():
-            self._too_late(worker)
-
-    def _too_late(self, worker: Worker) -> None:
-        self._log.error("worker {number} does not end, and is killed", number=worker.number)
-        worker.kill()
-
     def _look_whether_all_are_gone(self) -> None:
         if self._stopped is None or self._workers():
             return
-        if self._kill is not None:
-            self._kill.cancel()
-            self._kill = None
         stopped, self._stopped = self._stopped, succeed(None)
         if not stopped.called:
             stopped.callback(None)

@@ -16,12 +16,13 @@ from twisted.python.failure import Failure
 
 from s3daemon.ops import orders
 from s3daemon.ops.crew import Worker
+from s3daemon.ops.leaving import BEYOND
 from s3daemon.ops.listening import Place
 from s3daemon.ops.notifying import Notify
 from s3daemon.ops.pulse import EVERY, PATIENCE
 from s3daemon.ops.signals import Signals
 from s3daemon.ops.slots import AGAIN, AGAIN_AT_MOST, SOON, STEADY, CannotChange, Plan
-from s3daemon.ops.supervisor import BEYOND, Supervisor
+from s3daemon.ops.supervisor import Supervisor
 
 DRAIN = 30.0
 
