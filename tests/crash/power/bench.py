@@ -7,7 +7,6 @@ it is known what has to be there.
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -189,7 +188,7 @@ def judge(
     """
     verdict = Verdict()
     base, image, mount = folder / "replayed", folder / "revived.image", folder / "revived"
-    shutil.copy(recording.base, base)
+    copy_sparse(recording.base, base)
     replay = Replay(base, recording.log)
     for point in chosen:
         replay.image(point, image)
