@@ -22,7 +22,7 @@ from tests.crash.hands import StoreHands
 from tests.crash.ledger import Ledger, Mark, Step, an_object, expected, wrong
 from tests.crash.looking import disagreements, finish_uploads, look, try_out
 from tests.crash.oracle import debris, sweep
-from tests.crash.power.device import BLOCK, Engine, logged, make_image, revived
+from tests.crash.power.device import BLOCK, Engine, NotMounted, logged, make_image, revived
 from tests.crash.power.replay import Replay, copy_sparse
 from tests.crash.power.writelog import Entry, Point, read
 from tests.crash.workload import BUCKET, Client, keys_of
@@ -194,7 +194,10 @@ def judge(
         replay.image(point, image)
         verdict.points += 1
         verdict.whole += point.seed is None
-        losses, rest = _after(recording, point, image, mount, lossy)
+        try:
+            losses, rest = _after(recording, point, image, mount, lossy)
+        except NotMounted as error:
+            losses, rest = [], [f"the file system does not recover: {error}"]
         verdict.losing += bool(losses)
         verdict.complaints += [f"{point}: {text}" for text in rest]
     return verdict

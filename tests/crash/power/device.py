@@ -79,6 +79,10 @@ def make_image(engine: Engine, path: Path) -> None:
     subprocess.run(["fallocate", "--dig-holes", str(path)], check=True)
 
 
+class NotMounted(Exception):
+    """The kernel does not take it; the text is what mount(8) says."""
+
+
 @attrs.define
 class LoggedDisk:
     """A mounted file system whose device is logged.
@@ -149,7 +153,7 @@ def logged(engine: Engine, image: Path, log: Path, work: Path) -> Iterator[Logge
 def revived(engine: Engine, image: Path, mount: Path) -> Iterator[Path]:
     """Mount an image as it is after a power cut: the file system recovers as it can.
 
-    :raises subprocess.CalledProcessError: it cannot.
+    :raises NotMounted: it cannot.
     """
     mount.mkdir(exist_ok=True)
     with _mounted(engine, str(image), mount, "loop,"):
@@ -158,11 +162,14 @@ def revived(engine: Engine, image: Path, mount: Path) -> Iterator[Path]:
 
 @contextmanager
 def _mounted(engine: Engine, what: str, where: Path, options: str = "") -> Iterator[None]:
-    subprocess.run(
+    mounting = subprocess.run(
         ["mount", "-t", engine.name, "-o", options + engine.options, what, str(where)],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if mounting.returncode != 0:
+        raise NotMounted(mounting.stderr.strip())
     try:
         yield
     finally:
