@@ -189,7 +189,7 @@ def judge(
     verdict = Verdict()
     base, image, mount = folder / "replayed", folder / "revived.image", folder / "revived"
     copy_sparse(recording.base, base)
-    replay = Replay(base, recording.log)
+    replay = Replay(base, recording.log, recording.engine.atom)
     for point in chosen:
         replay.image(point, image)
         verdict.points += 1

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import attrs
 
+from tests.crash.power.writelog import SECTOR
+
 _MIB = 1024 * 1024
 
 #: Behind the file system: room for marks, and how much one takes.
@@ -32,12 +34,15 @@ class Engine:
     :ivar size: of its device, in MiB, without the spare room.
     :ivar make: the command that makes one, of the file that is named behind it.
     :ivar options: of the mount.
+    :ivar atom: what its device has to write whole or not at all, in bytes.  XFS does not mount with
+        a block of metadata of which a part is new: what is torn there is not the store's.
     """
 
     name: str
     size: int
     make: tuple[str, ...]
     options: str = "defaults"
+    atom: int = SECTOR
 
     @property
     def missing(self) -> str:
@@ -51,7 +56,7 @@ class Engine:
 
 ENGINES = (
     Engine("ext4", 63, ("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096")),
-    Engine("xfs", 300, ("mkfs.xfs", "-q", "-f")),
+    Engine("xfs", 300, ("mkfs.xfs", "-q", "-f"), atom=4096),
     Engine("btrfs", 128, ("mkfs.btrfs", "-q", "-f")),
 )
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.crash.power.writelog import Entry, Point, last_flush
+from tests.crash.power.writelog import SECTOR, Entry, Point, last_flush
 
 _STEP = 1024 * 1024
 
@@ -15,11 +15,13 @@ class Replay:
     """Makes images of points, which are asked for in rising order.
 
     :param base: the image before the first entry; it is changed.
+    :param atom: see :meth:`Point.kept`.
     """
 
-    def __init__(self, base: Path, log: Sequence[Entry]) -> None:
+    def __init__(self, base: Path, log: Sequence[Entry], atom: int = SECTOR) -> None:
         self._base = base
         self._log = log
+        self._atom = atom
         self._done = 0
 
     def image(self, point: Point, target: Path) -> None:
@@ -32,7 +34,7 @@ class Replay:
         self._done = flushed
         copy_sparse(self._base, target)
         with target.open("r+b") as file:
-            for entry in point.kept(self._log):
+            for entry in point.kept(self._log, self._atom):
                 os.pwrite(file.fileno(), entry.data, entry.offset)
 
 

@@ -61,6 +61,18 @@ def test_what_is_kept() -> None:
     assert list(Point(4, 7).kept(LOG)) == list(Point(4, 7).kept(LOG))
 
 
+def test_a_device_tears_at_its_atoms() -> None:
+    entry = Entry(3 * SECTOR, A + B + C)
+    seen = {tuple(Point(1, seed).kept([entry], 4 * SECTOR)) for seed in range(200)}
+    assert seen == {
+        (),
+        (entry,),
+        (Entry(3 * SECTOR, A),),
+        (Entry(4 * SECTOR, B + C),),
+        (Entry(3 * SECTOR, A), Entry(4 * SECTOR, B + C)),
+    }
+
+
 def test_images_of_points(tmp_path: Path) -> None:
     base, image = tmp_path / "base", tmp_path / "image"
     base.write_bytes(bytes(4 * SECTOR))

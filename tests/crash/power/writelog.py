@@ -22,7 +22,7 @@ _SUPER = struct.Struct("<QQQL")
 _ENTRY = struct.Struct("<QQQQ")
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 
-#: What a device writes whole or not at all, in bytes.
+#: What every device writes whole or not at all, in bytes.
 SECTOR = 512
 
 
@@ -73,8 +73,11 @@ class Point:
     entries: int
     seed: int | None = None
 
-    def kept(self, log: Sequence[Entry]) -> Iterator[Entry]:
-        """What was kept of what was written after the last flush."""
+    def kept(self, log: Sequence[Entry], atom: int = SECTOR) -> Iterator[Entry]:
+        """What was kept of what was written after the last flush.
+
+        :param atom: what the device writes whole or not at all, in bytes.
+        """
         pending = log[last_flush(log, self.entries) : self.entries]
         if self.seed is None:
             yield from pending
@@ -87,13 +90,16 @@ class Point:
             if rng.random() < 0.8:
                 yield entry
             else:
-                yield from _torn(entry, rng)
+                yield from _torn(entry, rng, atom)
 
 
-def _torn(entry: Entry, rng: random.Random) -> Iterator[Entry]:
-    for at in range(0, len(entry.data), SECTOR):
+def _torn(entry: Entry, rng: random.Random, atom: int) -> Iterator[Entry]:
+    at = 0
+    while at < len(entry.data):
+        end = at + atom - (entry.offset + at) % atom
         if rng.random() < 0.5:
-            yield Entry(entry.offset + at, entry.data[at : at + SECTOR])
+            yield Entry(entry.offset + at, entry.data[at:end])
+        at = end
 
 
 def last_flush(log: Sequence[Entry], entries: int) -> int:
