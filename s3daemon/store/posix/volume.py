@@ -148,12 +148,14 @@ class Volume:
         return levels.chosen(said, self.disk.durability)
 
     def is_current(self, bucket: Bucket) -> bool:
-        """Whether the bucket's name still leads to the directory that is open."""
-        if not has_name(bucket.fd):
-            return False  # while it is being removed, its name may still lead to it
+        """Whether the bucket's name still leads to the directory that is open.
+
+        :raises OSError: nobody knows, as where all of an export is stale.
+        """
         try:
             with self.bucket(bucket.name) as now:
-                return os.path.sameopenfile(now.fd, bucket.fd)
+                # While it is being removed, its name may still lead to it.
+                return has_name(bucket.fd) and os.path.sameopenfile(now.fd, bucket.fd)
         except (NoSuchBucket, FileNotFoundError):
             return False
 
