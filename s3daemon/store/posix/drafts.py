@@ -172,7 +172,7 @@ class _Replaced:
 
     def forget(self) -> None:
         """The name is gone; so is the file, unless somebody has made a hard link to it."""
-        if self._fd >= 0 and is_gone(self._fd, self._name):
+        if self._fd >= 0 and is_gone(self._fd, self._name, stale=False):
             record = self._volume.metadata.load(self._fd, self._bucket.home)
             if record.spill is not None:
                 # Else a power cut could bring the file back, and not what its record names.

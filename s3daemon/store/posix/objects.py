@@ -160,7 +160,7 @@ class PosixObjects:
     def _forget_if_gone(self, bucket: Bucket, found: Found) -> None:
         """Who replaced a file meanwhile has not seen what its new record keeps elsewhere."""
         kept = self._volume.metadata
-        if kept.keeps_apart(bucket.home) and is_gone(found.fd):
+        if kept.keeps_apart(bucket.home) and is_gone(found.fd, stale=False):
             kept.forget(bucket.disk, bucket.home, kept.load(found.fd, bucket.home))
 
     @facts

@@ -16,8 +16,8 @@ from typing import Protocol
 import attrs
 
 from s3daemon.store.posix import metadata, packing, private
-from s3daemon.store.posix.descriptors import has_name
 from s3daemon.store.posix.durable import Disk
+from s3daemon.store.posix.errnos import GONE
 from s3daemon.store.posix.identities import is_replaced, is_stamped
 from s3daemon.store.posix.metadata import Record
 from s3daemon.store.posix.paths import READ, open_quietly
@@ -84,15 +84,22 @@ class MetadataStore(Protocol):
         """Whether anything may be kept outside the entries that have this home."""
 
 
-def is_gone(fd: int, name: bytes = b"") -> bool:
+def is_gone(fd: int, name: bytes = b"", stale: bool = True) -> bool:
     """Whether a file has no name any more, or only one that hides it until it is closed.
 
     NFS and FUSE rename what is removed while it is open.
 
     :param name: one that it had, which is none of that kind.
+    :param stale: whether one that is stale counts as gone.  A reader had better look again; but an
+        export that is away for a while is stale as well, so nothing may be removed for that.
     """
-    if not has_name(fd):
-        return True
+    try:
+        if not os.fstat(fd).st_nlink:
+            return True
+    except OSError as exc:
+        if exc.errno not in GONE:
+            raise
+        return stale or exc.errno != errno.ESTALE
     if file_system_type(fd) not in _HIDING:
         return False
     try:

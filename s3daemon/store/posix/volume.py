@@ -162,11 +162,14 @@ class Volume:
     def why(self, bucket: Bucket, exc: OSError) -> Exception:
         """What an error under a bucket means: perhaps that the bucket was deleted meanwhile.
 
-        In a directory that was removed, Linux says ENOENT, ext4 also EPERM, and NFS ESTALE.
+        In a directory that was removed, Linux says ENOENT, ext4 also EPERM, and NFS ESTALE.  But
+        an export that is away for a while is stale, too: then the root is, and nobody knows.
         """
-        if exc.errno in (errno.ENOENT, errno.EPERM, errno.ESTALE) and not self.is_current(bucket):
-            return NoSuchBucket(bucket.name)
-        return exc
+        if exc.errno not in (errno.ENOENT, errno.EPERM, errno.ESTALE):
+            return exc
+        if exc.errno == errno.ESTALE and not has_name(self.fd):
+            return exc
+        return exc if self.is_current(bucket) else NoSuchBucket(bucket.name)
 
     def _nested(self, name: str, home: int, segments: Place) -> tuple[Place, int]:
         for place in directories(home, segments):

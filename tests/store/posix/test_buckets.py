@@ -388,3 +388,26 @@ def test_a_locked_bucket_is_busy(
         disk_store.buckets.delete("bucket:in")
     os.close(fd)
     disk_store.buckets.delete("bucket:in")
+
+
+@pytest.mark.parametrize(("stale", "gone"), [({"bucket"}, True), ({"bucket", "root"}, False)])
+def test_a_stale_bucket_is_gone_unless_the_root_is_stale_too(
+    disk_store: PosixStore, monkeypatch: pytest.MonkeyPatch, stale: set[str], gone: bool
+) -> None:
+    volume = disk_store._volume
+    with volume.bucket("bucket") as bucket:
+        fds = {"bucket": bucket.fd, "root": volume.fd}
+        refused = {fds[name] for name in stale}
+        fstat = os.fstat
+
+        def refuse(fd: int) -> os.stat_result:
+            if fd in refused:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            return fstat(fd)
+
+        monkeypatch.setattr(os, "fstat", refuse)
+        failed = OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        why = volume.why(bucket, failed)
+        monkeypatch.undo()
+    assert isinstance(why, NoSuchBucket) is gone
+    assert gone or why is failed

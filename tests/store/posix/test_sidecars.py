@@ -13,7 +13,16 @@ import attrs
 import pytest
 
 from s3daemon.store.interfaces import Attributes, BucketNotEmpty, Unavailable
-from s3daemon.store.posix import anchors, handles, keeping, metadata, packing, private, sidecars
+from s3daemon.store.posix import (
+    anchors,
+    handles,
+    keeping,
+    metadata,
+    packing,
+    private,
+    records,
+    sidecars,
+)
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.entryfacts import EntryFacts
 from s3daemon.store.posix.metadata import BucketRecord, Record
@@ -344,6 +353,20 @@ def test_an_object_that_is_replaced_while_it_is_tagged_leaves_nothing(
     assert replace.done
     assert store.objects.stat("bucket", "k").attributes.tags == ()
     assert len(kept(root)) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "stale", "gone"),
+    [(errno.ESTALE, True, True), (errno.ESTALE, False, False), (errno.ENOENT, False, True)],
+)
+def test_a_file_that_is_stale_may_be_there_again(
+    monkeypatch: pytest.MonkeyPatch, code: int, stale: bool, gone: bool
+) -> None:
+    def refuse_to_look(fd: int) -> os.stat_result:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fstat", refuse_to_look)
+    assert records.is_gone(0, stale=stale) is gone
 
 
 def test_a_bucket_that_does_not_come_about_leaves_nothing(store: PosixStore, root: Path) -> None:
