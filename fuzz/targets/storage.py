@@ -9,8 +9,8 @@ from s3daemon.store.posix import metadata, names, packing, upload_names, upload_
 
 def _record(data: bytes) -> str:
     record = packing.parse(data)
-    if record == metadata.DAMAGED:
-        return "damaged"
+    if record in (metadata.DAMAGED, metadata.LATER):
+        return "later" if record.later else "damaged"
     sizes = metadata.part_sizes(record.parts)
     promise(len(sizes) <= metadata.MAX_PARTS and all(s >= 0 for s in sizes), "parts are possible")
     for text in (record.etag, record.owner, record.name, record.spill, record.upload_id):

@@ -112,7 +112,7 @@ def run(context: Context, wanted: DeleteObjects, document: bytes) -> Answer:
         else:
             may.append(entry)
     removals = [(entry.key, entry.condition) for entry in may]
-    results = context.objects.delete_many(bucket.name, removals, wanted.prune)
+    results = context.objects.delete_many(bucket.name, removals, wanted.prune) if removals else []
     for entry, result in zip(may, results, strict=True):
         if result is not None:
             failed[entry] = s3_error(result, bucket=bucket.name, key=entry.key)
