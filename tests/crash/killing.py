@@ -48,7 +48,9 @@ class Child:
         while self._hear() is not None:
             pass
         if self._pidfd >= 0:
-            select.select([self._pidfd], [], [])  # all it held is let go of
+            gone = select.poll()  # select(2) knows small descriptors only
+            gone.register(self._pidfd, select.POLLIN)
+            gone.poll()  # all it held is let go of
 
     def wait_until_it_stands(self) -> bool:
         """Until it waits before a change; False if it is gone instead.  :raises Broken:"""

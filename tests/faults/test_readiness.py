@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from twisted.web.client import ResponseFailed
 
+from s3daemon.store.posix import reader
 from tests.faults import kernel
 from tests.faults.kernel import CHANGES, ERRORS, GROWS, Fault, Kernel
 from tests.faults.scenarios import LARGE, SMALL, Found, Request, Scenario, objects
@@ -78,15 +79,19 @@ def test_the_truth(
     store.close()
 
 
-def test_one_file_that_cannot_be_read(machine: Kernel, stage: Stage) -> None:
+def test_one_file_that_cannot_be_read(
+    machine: Kernel, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The client is cut off, the readiness check hears of it, and all else goes on."""
+    monkeypatch.setattr(reader, "_QUIET_NS", 1 << 62)  # read, and not sent by the kernel
     store = stage.open()
     wire = wire_to(store, stage.root)
     get = Request("GET", "/b/big")
     with machine.armed():
         assert get.send(wire, Found()).body == LARGE
         last = max(n for n, name in enumerate(machine.calls) if name == "read")
-    with machine.armed(Fault(last, errno.EIO)), pytest.raises(ResponseFailed):
+    broken = Fault(last, errno.EIO, frozenset({"read"}))  # also when it is read with patience
+    with machine.armed(broken), pytest.raises(ResponseFailed):
         get.send(wire, Found())
     with machine.armed():
         assert wire.request("GET", "/readyz").status == 200

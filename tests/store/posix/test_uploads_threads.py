@@ -270,7 +270,7 @@ def test_eight_writers_of_the_same_parts_while_it_is_completed(
             try:
                 info = complete(stores[turn % 2], "bucket", upload, pairs(parts))
                 break
-            except InvalidPart:
+            except (InvalidPart, Busy):
                 continue  # put again since
         at_once = content(stores[0], "bucket", "k")
         for thread in threads:
