@@ -35,7 +35,8 @@ def known(root: Path) -> Probe:
         try:
             surroundings = surroundings_of(root_fd)
             before = recorded_within(root_fd, surroundings) if surroundings else None
-            if before is not None and _holds(root, root_fd, before):
+            # No lock that was proved may mean a machine that was too busy for the proof.
+            if before is not None and before.locks and _holds(root, root_fd, before):
                 return before
         finally:
             os.close(root_fd)
@@ -66,7 +67,7 @@ def _still(tried: Trial, fd: int, before: Probe) -> bool:
         return False
     if before.tmpfile and not _can(lambda: os.close(disk.open_temp(here))):
         return False
-    return not before.locks or _can(lambda: lock_kinds.take(before.locks, fd, exclusive=True))
+    return _can(lambda: lock_kinds.take(before.locks, fd, exclusive=True))
 
 
 def _can(call: Callable[[], object]) -> bool:
