@@ -30,7 +30,7 @@ from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import SegmentOf, Snapshot, read, read_through
 from s3daemon.store.posix.factcache import FactCache
 from s3daemon.store.posix.watched import DEFAULT_LEAST, Watched
-from s3daemon.store.posix.watches import Watch
+from s3daemon.store.posix.watches import Watch, replaces_in_place
 from s3daemon.store.posix.witnesses import Witnesses
 
 #: Bytes of snapshots that one store keeps; and as many of directories that it watches.
@@ -164,12 +164,13 @@ class Snapshots:
             number = reading.begun
         old = self._window_ns <= 0 or now_ns - max(_stamp(before)) > self._window_ns
         watch = self._watched.begin(directory, place)
-        if watch is None and not old and before.st_size >= _LARGE_BYTES:
+        steady = replaces_in_place(directory)
+        if watch is None and not old and before.st_size >= _LARGE_BYTES and not steady:
             watch = Watch.of(directory)
         snapshot = _read(directory, segment_of, watch)
         stamp = _stamp(os.fstat(directory))
         unchanged = old and stamp == _stamp(before)
-        if not unchanged and watch is None and snapshot.is_large:
+        if not unchanged and watch is None and snapshot.is_large and not steady:
             watch = Watch.of(directory)
             changes = _unknown if watch is None else watch.changes
             snapshot = read_through(directory, segment_of, changes)

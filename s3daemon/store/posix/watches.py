@@ -29,6 +29,10 @@ _LOCAL = frozenset(
     )
 )
 
+#: Those that put a renamed file into the very entry of the one that it replaces, so that who
+#: reads the directory meanwhile does not pass over the name: ext4_rename, xfs_dir_replace.
+_IN_PLACE = frozenset((0xEF53, 0x58465342))
+
 _IN_MOVED_FROM, _IN_MOVED_TO, _IN_CREATE, _IN_DELETE = 0x40, 0x80, 0x100, 0x200
 _IN_DELETE_SELF, _IN_ONLYDIR = 0x400, 0x1000000
 _NAMES = _IN_MOVED_FROM | _IN_MOVED_TO | _IN_CREATE | _IN_DELETE
@@ -81,6 +85,11 @@ class Watch:
                 else:
                     complete = False
                 at += size
+
+
+def replaces_in_place(fd: int) -> bool:
+    """Whether a name that is overwritten keeps its place in a directory on this file system."""
+    return syscalls.file_system_type(fd) in _IN_PLACE
 
 
 def is_local(fd: int) -> bool:

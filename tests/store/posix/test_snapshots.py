@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from s3daemon.store.posix import dirnames, names
+from s3daemon.store.posix import dirnames, names, snapshots
 from s3daemon.store.posix.chunks import Chunks
 from s3daemon.store.posix.dirnames import Snapshot, plain_file, read
 from s3daemon.store.posix.snapshots import Snapshots
@@ -257,6 +257,7 @@ def test_what_is_replaced_while_a_large_directory_is_read_is_there(
     many = [b"object-%04d" % number for number in range(1000)]
     name = names.file_name(b"k") if escaped else b"k"
     make(directory, *many, name, b"also/", names.file_name(b"also"), names.file_name(b"more"))
+    monkeypatch.setattr(snapshots, "replaces_in_place", lambda _: False)
     if not watched:
         monkeypatch.setattr(Watch, "of", lambda _: None)
     passing_over(monkeypatch, directory, name, scans=5 if watched else 1)
@@ -270,6 +271,7 @@ def test_what_is_removed_while_a_large_directory_is_read(
     directory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be there or not, and what was made may be of another kind."""
+    monkeypatch.setattr(snapshots, "replaces_in_place", lambda _: False)
     make(directory, *(b"object-%04d" % number for number in range(1000)), b"a", b"b", b"c")
     real = dirnames.entries
 
@@ -289,6 +291,24 @@ def test_what_is_removed_while_a_large_directory_is_read(
     assert {b"b/", b"c"} <= set(keys(found))
     assert found.links == {b"c"}
     assert len(set(keys(found))) == len(found)
+
+
+def test_where_names_keep_their_places_a_directory_is_read_once(
+    directory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(directory, *(b"object-%04d" % number for number in range(1000)))
+    readings = []
+    real = dirnames.entries
+
+    def entries(where: int) -> Any:
+        readings.append(where)
+        return real(where)
+
+    monkeypatch.setattr(snapshots, "replaces_in_place", lambda _: True)
+    monkeypatch.setattr(dirnames, "entries", entries)
+    monkeypatch.setattr(Watch, "of", lambda _: pytest.fail("closing it takes milliseconds"))
+    assert len(Snapshots().of(directory, no_segment)) == 1000
+    assert len(readings) == 1
 
 
 def test_what_is_not_complete_is_not_kept(directory: int) -> None:
