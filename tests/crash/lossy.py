@@ -25,7 +25,7 @@ from pathlib import Path
 
 import attrs
 
-from s3daemon.store.posix.sidecars import is_sidecar, name_of, path_of
+from s3daemon.store.posix.sidecars import is_sidecar, path_of
 from tests.crash.recorder import (
     ROOT,
     Attribute,
@@ -39,6 +39,7 @@ from tests.crash.recorder import (
     Synced,
     SyncFailed,
 )
+from tests.store.tools import name_of
 
 #: What a device writes in one step.
 SECTOR = 512

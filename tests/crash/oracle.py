@@ -37,11 +37,12 @@ from s3daemon.store.interfaces import (
     UploadsQuery,
 )
 from s3daemon.store.posix.orphans import Orphans
-from s3daemon.store.posix.sidecars import name_of, path_of
+from s3daemon.store.posix.sidecars import path_of
 from s3daemon.store.posix.spills import Spills
 from s3daemon.store.posix.store import PosixStore
 from s3daemon.wire import checksums
 from tests.store.posix.scrub.tools import scrubbed
+from tests.store.tools import name_of
 
 #: ``("bucket", NAME)``, ``("object", BUCKET, KEY)`` or ``("upload", BUCKET, KEY, ID)``.
 Item = tuple[str, ...]

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from s3daemon.store.posix.sidecars import name_of
+from tests.store.tools import name_of
 
 #: Numbers of our own for files and directories, which are never used again.
 Node = int

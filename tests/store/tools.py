@@ -21,6 +21,7 @@ from s3daemon.store.interfaces import (
     UploadsPage,
     UploadsQuery,
 )
+from s3daemon.store.posix.identities import HANDLES
 
 NOTHING = Attributes()
 
@@ -39,6 +40,11 @@ def md5_of_parts(*parts: bytes) -> str:
     """The ETag of content that was put in parts (S3 user guide, "Checking object integrity")."""
     digests = b"".join(hashlib.md5(part, usedforsecurity=False).digest() for part in parts)
     return f"{md5(digests)}-{len(parts)}"
+
+
+def name_of(fd: int) -> str:
+    """What the sidecar of an open entry is called where entries have handles."""
+    return HANDLES.of(fd, fd, b"")
 
 
 def can_hold(store: IStore, key: str) -> bool:

@@ -29,7 +29,6 @@ import attrs
 from s3daemon.store.posix import anchors, metadata, packing, private
 from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.errnos import GONE
-from s3daemon.store.posix.handles import handle_of
 from s3daemon.store.posix.identities import (
     HANDLES,
     SPAN_NS,
@@ -186,11 +185,6 @@ class SidecarMetadata:
         finally:
             os.close(fd)
         return staged
-
-
-def name_of(fd: int, name: bytes = b"") -> str:
-    """What the sidecar is called of an open entry, or of one with a name in an open directory."""
-    return "h" + handle_of(fd, name)
 
 
 def is_sidecar(name: str | None) -> bool:

@@ -29,10 +29,10 @@ from s3daemon.store.posix.metadata import BucketRecord, Record
 from s3daemon.store.posix.probe import ProbeError, probe
 from s3daemon.store.posix.probed import SIDECAR, Probe
 from s3daemon.store.posix.records import ATTRIBUTE
-from s3daemon.store.posix.sidecars import SidecarMetadata, is_sidecar, name_of, path_of
+from s3daemon.store.posix.sidecars import SidecarMetadata, is_sidecar, path_of
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.disks import Before, FailAt, Fails, Trace, descriptors, tree
-from tests.store.tools import content, listed, md5, put, put_in_parts
+from tests.store.tools import content, listed, md5, name_of, put, put_in_parts
 
 TAGGED = Attributes(system={"content-type": "text/x"}, tags=(("a", "b"),))
 LONG_KEY = "k" * 300

@@ -14,11 +14,11 @@ from s3daemon.store.posix.durable import Disk
 from s3daemon.store.posix.probe import probe
 from s3daemon.store.posix.probed import SIDECAR
 from s3daemon.store.posix.scrub.repairing import Repairer, open_to_repair
-from s3daemon.store.posix.sidecars import name_of, path_of
+from s3daemon.store.posix.sidecars import path_of
 from s3daemon.store.posix.store import PosixStore
 from tests.store.posix.scrub import damages
 from tests.store.posix.scrub.tools import FUTURE, OBJECTS, PARTS, fill, kinds, scrubbed
-from tests.store.tools import get, md5
+from tests.store.tools import get, md5, name_of
 
 
 @pytest.fixture(params=[True, False], ids=["recorded", "not recorded"])
