@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from s3daemon.store.posix import expiring, probed, sidecars, syscalls, upload_state
+from s3daemon.store.posix import expiring, identities, probed, syscalls, upload_state
 from s3daemon.store.posix.syscalls import XattrReader
 
 #: No error: the call does only a part of what it was asked for.
@@ -314,7 +314,7 @@ def installed() -> Iterator[Kernel]:
             patch(owner, name, kernel.around(kind, getattr(owner, name)))
     patch(os, "close", kernel.close)
     patch(os, "scandir", kernel.scandir)
-    patch(sidecars, "handle_of", kernel.around("handle", sidecars.handle_of))
+    patch(identities, "handle_of", kernel.around("handle", identities.handle_of))
     patch(XattrReader, "read", kernel.around("getxattr", XattrReader.read))
     for module in (expiring, probed, upload_state):
         patch(module, "open", kernel.open_file)
